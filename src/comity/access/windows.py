@@ -1,0 +1,82 @@
+"""What access finds: windows in which a spacecraft sees a station or can image a target."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from shapely.geometry.base import BaseGeometry
+
+from comity.core import Epoch, Interval
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ElementsUsed:
+    """Which mean elements a window came from: ``age_s`` is counted at the window's middle."""
+
+    norad_id: int
+    source: str
+    epoch: Epoch
+    age_s: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StationWindow:
+    """A pass of a spacecraft over a site, above the site's minimum elevation (geometric)."""
+
+    spacecraft: str
+    norad_id: int
+    target: str
+    interval: Interval
+    max_elevation_deg: float
+    max_elevation_at: Epoch
+    elements: ElementsUsed
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Look:
+    """Geometry of one instant of a window at the target (for a strip: its centre line).
+
+    ``off_nadir_deg``: angle at the spacecraft between the geodetic nadir direction and the target.
+    ``roll_deg`` / ``pitch_deg``: the same direction as rotation about the velocity direction (positive
+    to the right of motion) and forward of it; ``incidence_deg``: angle at the target between the
+    ellipsoid's normal and the spacecraft. ``gsd_m``: geometric mean of across and along track at that
+    angle and range. ``direction``: unit vector (3,) from the spacecraft to the target in ITRF, and
+    ``inertial`` the same in TEME, for slews.
+    """
+
+    at: Epoch
+    off_nadir_deg: float
+    roll_deg: float
+    pitch_deg: float
+    incidence_deg: float
+    range_m: float
+    gsd_m: float
+    sun_elevation_deg: float
+    sun_azimuth_deg: float
+    view_azimuth_deg: float
+    direction: tuple[float, float, float]
+    inertial: tuple[float, float, float]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ImagingWindow:
+    """A span in which one instrument can image one target.
+
+    Agile instruments on a point: any instant of ``interval`` will do. A strip, or an instrument that
+    looks straight down: the whole interval *is* the pass of the scan line from one end to the other.
+    ``best``: the look at the smallest off-nadir angle; ``looks``: that and a few more across the
+    interval in time order. ``footprint``: the ground imaged (lon, lat) at ``best``.
+    ``ascending``: whether the spacecraft moves north.
+    """
+
+    spacecraft: str
+    norad_id: int
+    instrument: str
+    target: str
+    interval: Interval
+    best: Look
+    looks: tuple[Look, ...]
+    footprint: BaseGeometry
+    ascending: bool
+    whole: bool
+    elements: ElementsUsed

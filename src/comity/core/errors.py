@@ -1,0 +1,31 @@
+"""Errors that a user can act on: each message names the value, the limit and the way out."""
+
+
+class ComityError(Exception):
+    """Base of every error Comity raises on purpose."""
+
+
+class InputError(ComityError):
+    """Bad input: a file, a key, a coordinate or an argument. Nothing was changed."""
+
+
+class UnknownIdError(ComityError):
+    """An identifier that nothing carries.
+
+    Parameters
+    ----------
+    kind : what was looked for, e.g. ``"spacecraft"``.
+    value : the identifier given.
+    known : some identifiers that exist, to show in the message.
+    """
+
+    def __init__(self, kind: str, value: str, known: tuple[str, ...] = ()) -> None:
+        shown = ", ".join(known[:8]) + (", …" if len(known) > 8 else "")
+        hint = f"; known: {shown}" if known else ""
+        super().__init__(f"unknown {kind} {value!r}{hint}")
+        self.kind = kind
+        self.value = value
+
+
+class StateError(ComityError):
+    """The call is valid but not now, e.g. cancelling an order that is already delivered."""

@@ -1,0 +1,5 @@
+"""Elements, frames, time scales and propagation."""
+
+from comity.orbits.elements import MeanElements
+
+__all__ = ["MeanElements"]
