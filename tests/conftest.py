@@ -1,12 +1,18 @@
-"""Fixtures for every test."""
+"""Fixtures for every test: real data, a browser, a database — each skips by name where it is missing."""
 
 from __future__ import annotations
 
+import os
+import shutil
+from collections.abc import Iterator
 from pathlib import Path
+from uuid import uuid4
 
 import pytest
+import sqlalchemy as sa
 
 SHARED = Path(__file__).resolve().parents[2] / "shared" / "data"
+BROWSERS = ("chromium", "chromium-browser", "google-chrome-stable", "google-chrome")
 
 
 @pytest.fixture(scope="session")
@@ -15,3 +21,62 @@ def shared_data() -> Path:
     if not SHARED.is_dir():
         pytest.skip("shared/data is not here")
     return SHARED
+
+
+@pytest.fixture(scope="session")
+def chromium() -> Path:
+    """The browser's program; missing it is a skip, or a failure under COMITY_REQUIRE_BROWSER."""
+    named = os.environ.get("COMITY_CHROMIUM")
+    found = named or next(filter(None, map(shutil.which, BROWSERS)), None)
+    if found is None:
+        message = "Chromium is not installed (looked for " + ", ".join(BROWSERS) + " and COMITY_CHROMIUM)"
+        if os.environ.get("COMITY_REQUIRE_BROWSER"):
+            pytest.fail(message)
+        pytest.skip(message)
+    return Path(found)
+
+
+@pytest.fixture
+def chromium_argv(chromium: Path, tmp_path: Path) -> list[str]:
+    """Command that starts the browser headless, with a fresh profile and no talk to the network."""
+    return [
+        str(chromium),
+        "--headless",
+        "--no-sandbox",
+        "--disable-gpu",
+        "--disable-quic",
+        "--disable-dev-shm-usage",
+        "--no-first-run",
+        "--disable-background-networking",
+        "--disable-component-update",
+        "--disable-sync",
+        f"--user-data-dir={tmp_path / 'chromium-profile'}",
+    ]
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
+    """SQLAlchemy URL of an empty database, on SQLite and on PostgreSQL.
+
+    PostgreSQL is used where COMITY_TEST_DATABASE_URL names one (a schema of its own for each test,
+    dropped after it); elsewhere that is a skip, or a failure under COMITY_REQUIRE_DATABASE.
+    """
+    if request.param == "sqlite":
+        yield f"sqlite:///{tmp_path / 'comity.db'}"
+        return
+    server = os.environ.get("COMITY_TEST_DATABASE_URL")
+    if not server:
+        message = "PostgreSQL is not set up (COMITY_TEST_DATABASE_URL is not set)"
+        if os.environ.get("COMITY_REQUIRE_DATABASE"):
+            pytest.fail(message)
+        pytest.skip(message)
+    schema = f"test_{uuid4().hex}"
+    admin = sa.create_engine(server, isolation_level="AUTOCOMMIT", poolclass=sa.NullPool)
+    with admin.connect() as connection:
+        connection.execute(sa.schema.CreateSchema(schema))
+    try:
+        yield f"{server}{'&' if '?' in server else '?'}options=-csearch_path={schema}"
+    finally:
+        with admin.connect() as connection:
+            connection.execute(sa.schema.DropSchema(schema, cascade=True))
+        admin.dispose()

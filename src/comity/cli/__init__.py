@@ -1,1 +1,5 @@
+"""The ``comity`` command."""
 
+from comity.cli.main import main
+
+__all__ = ["main"]

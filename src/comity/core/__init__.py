@@ -1,5 +1,6 @@
 """Ground floor: instants, intervals, money, errors and the protocols of long work."""
 
+from comity.core.codec import decode, encode
 from comity.core.errors import ComityError, InputError, StateError, UnknownIdError
 from comity.core.money import Money, check_currency, to_decimal
 from comity.core.protocols import (
@@ -28,6 +29,8 @@ __all__ = [
     "ThreadExecutor",
     "UnknownIdError",
     "check_currency",
+    "decode",
+    "encode",
     "silent",
     "to_decimal",
     "utc_mjd",

@@ -46,7 +46,8 @@ class Instrument:
     ``max_off_nadir_deg``: how far the boresight may be steered from nadir (0 for ``pointing``
     ``"nadir"``, whose field of view is fixed). ``bands``: common names as in STAC ``eo``
     (``pan``, ``blue``, ``green``, ``red``, ``nir`` …). ``data_rate_bps``: bits per second recorded
-    while imaging, after compression. ``sources``: figure name → :class:`Source`.
+    while imaging, after compression. ``sources``: figure name → :class:`Source`. ``ms_gsd_m``: nadir
+    GSD of the colour bands where a finer panchromatic band sharpens them, else None.
     """
 
     id: str
@@ -60,6 +61,7 @@ class Instrument:
     data_rate_bps: float
     pointing: Pointing
     sources: dict[str, Source]
+    ms_gsd_m: float | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,7 +70,8 @@ class Spacecraft:
 
     ``slew_rate_deg_s`` and ``slew_acceleration_deg_s2`` bound a bang-coast-bang slew;
     ``settle_s`` follows it. ``memory_bits`` is on-board storage, ``downlink_bps`` what its
-    transmitter can send. ``capacity_share``: part of its time given to the pool, 0…1.
+    transmitter can send. ``instruments`` is empty for a spacecraft that carries no imager; ``note``
+    says what it does, or anything else a reader should know.
     """
 
     id: str
@@ -82,6 +85,7 @@ class Spacecraft:
     memory_bits: float
     downlink_bps: float
     sources: dict[str, Source]
+    note: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

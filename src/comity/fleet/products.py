@@ -53,12 +53,14 @@ class Target:
     """One place of a request: a Point or a (Multi)Polygon in lon, lat degrees, WGS-84.
 
     ``territory`` names the territory it lies in (:mod:`comity.fleet.territories`), None at sea.
+    ``territories``: every one it touches, that one first: licences look at all of them.
     """
 
     id: str
     name: str
     geometry: BaseGeometry
     territory: str | None
+    territories: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,0 +1,107 @@
+"""A trajectory sampled once over an interval, and read between the samples."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from comity.core import Interval
+from comity.orbits import EarthOrientation, Trajectory, ecef_to_geodetic, sun_direction_itrf, up_vector
+from comity.orbits.earth import ROTATION_RATE
+
+FloatArray = NDArray[np.float64]
+
+#: Longest step between samples (s): a cubic through them stays within 0.1 m of a low orbit.
+MAX_STEP_S = 30.0
+#: Samples go on this long (s) beyond the interval, so that a pass cut by its end has both its sides.
+MARGIN_S = 240.0
+#: Radius (m) that mean altitudes are counted from.
+MEAN_RADIUS_M = 6_371_008.8
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Track:
+    """States of one object around an interval. Times are seconds from ``interval.start``.
+
+    ``nodes`` (n,) s, evenly ``step_s`` apart; ``inside`` the slice of them that spans the interval, ends
+    included. ``position`` (n, 3) m, ``velocity`` (n, 3) m/s relative to the turning Earth, and ``sun``
+    (n, 3) unit vectors to the Sun, all ITRF.
+    """
+
+    trajectory: Trajectory
+    interval: Interval
+    eop: EarthOrientation
+    nodes: FloatArray
+    step_s: float
+    inside: slice
+    position: FloatArray
+    velocity: FloatArray
+    sun: FloatArray
+    inclination_deg: float
+
+    def state(self, seconds: FloatArray) -> tuple[FloatArray, FloatArray]:
+        """Position (…, 3) m and ground-relative velocity (…, 3) m/s, ITRF, at times (…) s."""
+        k, u = self._place(seconds)
+        r0, r1 = self.position[k], self.position[k + 1]
+        v0, v1 = self.velocity[k] * self.step_s, self.velocity[k + 1] * self.step_s
+        a, b = r1 - r0 - v0, v1 - v0  # cubic r0 + v0·u + (3a − b)·u² + (b − 2a)·u³
+        c, d = 3.0 * a - b, b - 2.0 * a
+        position = r0 + u * (v0 + u * (c + u * d))
+        velocity = (v0 + u * (2.0 * c + u * 3.0 * d)) / self.step_s
+        return position, velocity
+
+    def sun_direction(self, seconds: FloatArray) -> FloatArray:
+        """Unit vectors to the Sun (…, 3), ITRF, at times (…) s, good to 1e-6 rad."""
+        k, u = self._place(seconds)
+        angle = ROTATION_RATE * self.step_s * u[..., 0]
+        c, s = np.cos(angle), np.sin(angle)
+        sun = self.sun[k]  # it circles the axis once a day, and moves 0.0003° a node on its own
+        x, y = sun[..., 0], sun[..., 1]
+        return np.stack([x * c + y * s, y * c - x * s, sun[..., 2]], axis=-1)
+
+    def down(self, position: FloatArray) -> FloatArray:
+        """Unit vectors (…, 3) from ITRF positions to the geodetic nadir, along the ellipsoid's normal."""
+        lon, lat, _ = ecef_to_geodetic(position)
+        return -up_vector(lon, lat)
+
+    def _place(self, seconds: FloatArray) -> tuple[NDArray[np.intp], FloatArray]:
+        place = (seconds - self.nodes[0]) / self.step_s
+        k = np.clip(place.astype(np.intp), 0, len(self.nodes) - 2)
+        return k, (place - k)[..., None]
+
+    @property
+    def mean_altitude_m(self) -> float:
+        """Mean distance from the geocentre, less the Earth's mean radius, m."""
+        return float(np.mean(np.linalg.norm(self.position, axis=-1))) - MEAN_RADIUS_M
+
+
+def sample(trajectory: Trajectory, interval: Interval, eop: EarthOrientation) -> Track:
+    """Sample a trajectory over an interval and a margin around it.
+
+    Raises whatever the trajectory does where it has no answer (:class:`comity.orbits.PropagationError`).
+    """
+    count = max(1, math.ceil(interval.duration_s / min(MAX_STEP_S, trajectory.max_step_s)))
+    # Short intervals must not make long margins expensive: at least a step of 5 s there.
+    count = max(1, min(count, math.ceil(interval.duration_s / 5.0)))
+    step = interval.duration_s / count
+    margin = math.ceil(MARGIN_S / max(step, 5.0))
+    nodes = (np.arange(-margin, count + margin + 1)) * step
+    position, velocity = trajectory.itrf(interval.start, nodes)
+    few = np.linspace(0.0, interval.duration_s, 5)
+    momentum = np.cross(*trajectory.teme(interval.start, few))
+    cosine = momentum[:, 2] / np.linalg.norm(momentum, axis=-1)
+    return Track(
+        trajectory=trajectory,
+        interval=interval,
+        eop=eop,
+        nodes=nodes,
+        step_s=step,
+        inside=slice(margin, margin + count + 1),
+        position=position,
+        velocity=velocity,
+        sun=sun_direction_itrf(interval.start, nodes, eop),
+        inclination_deg=float(np.degrees(np.mean(np.arccos(np.clip(cosine, -1.0, 1.0))))),
+    )

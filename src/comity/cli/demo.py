@@ -1,0 +1,164 @@
+"""``comity demo``: the whole road on the embedded programme."""
+
+from __future__ import annotations
+
+import shutil
+import time
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.panel import Panel
+from rich.progress import BarColumn, Progress, SpinnerColumn, TaskID, TextColumn, TimeElapsedColumn
+from rich.table import Table
+
+from comity.cli.common import Now, console
+from comity.core import Epoch, InputError, SystemClock
+from comity.core import Progress as ProgressCallback
+from comity.fleet import Programme, load_programme
+from comity.operations import Walk, read_account, walk
+from comity.planning import Stop
+from comity.server.report import write_report
+from comity.stores import SqlStore
+
+app = typer.Typer()
+
+#: What the demo writes; an earlier demo's copies are replaced, anything else in the folder is kept.
+MADE = ("comity.db", "comity.db-journal", "stac", "export", "statements", "report.html")
+
+
+@app.command()
+def demo(
+    folder: Annotated[Path, typer.Option("--dir", help="Folder to leave behind.")] = Path("joint-eo-demo"),
+    seed: Annotated[int, typer.Option(help="Seed of everything simulated.")] = 1,
+    now: Now = None,
+) -> None:
+    """Walk the whole road on joint-eo: real satellites and orbits, simulated execution and images."""
+    started = time.perf_counter()
+    programme = load_programme("joint-eo")
+    at = Epoch.from_iso(now) if now else programme.epoch or SystemClock().now()
+    _make_room(folder)
+    out = console()
+    out.print(f"{programme.title}: {len(programme.spacecraft)} spacecraft of {len(programme.partners)} partners")
+    store = SqlStore(str(folder / "comity.db"))
+    try:
+        with _steps() as step:
+            result = walk(
+                store,
+                programme,
+                folder,
+                now=at,
+                seed=seed,
+                stops=(Stop(wall_s=10.0), Stop(wall_s=4.0), Stop(wall_s=4.0)),
+                step=step,
+            )
+            callback = step("report")
+            callback(0, 1, "report.html")
+            account = read_account(store, result.ended)
+            write_report(account, folder=folder, out=folder / "report.html", title=programme.title)
+            callback(1, 1, "report.html")
+    finally:
+        store.close()
+    _tell(programme, result, folder, time.perf_counter() - started)
+
+
+def _make_room(folder: Path) -> None:
+    """An empty place for the demo; a folder that holds something else is not touched."""
+    if folder.exists() and not folder.is_dir():
+        raise InputError(f"{folder} is a file: name a folder with --dir")
+    if folder.exists() and any(folder.iterdir()) and not (folder / "comity.db").exists():
+        raise InputError(f"{folder} is not empty and holds no earlier demo: choose another --dir")
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        for name in MADE:
+            path = folder / name
+            if path.is_dir():
+                shutil.rmtree(path)
+            else:
+                path.unlink(missing_ok=True)
+    except OSError as error:
+        raise InputError(f"cannot use folder {folder}: {error.strerror or error}") from error
+
+
+@contextmanager
+def _steps() -> Iterator[_Steps]:
+    with Progress(
+        SpinnerColumn(),
+        TextColumn("{task.description}"),
+        BarColumn(bar_width=24),
+        TextColumn("{task.fields[message]}", style="dim"),
+        TimeElapsedColumn(),
+        console=console(stderr=True),
+    ) as bar:
+        yield _Steps(bar)
+
+
+class _Steps:
+    """Gives each step of the walk a line of the progress display."""
+
+    def __init__(self, bar: Progress) -> None:
+        self._bar = bar
+        self._last: TaskID | None = None
+
+    def __call__(self, title: str) -> ProgressCallback:
+        self._end()
+        line = self._last = self._bar.add_task(title, total=None, message="")
+
+        def update(done: float, total: float, message: str, /) -> None:
+            self._bar.update(line, completed=done, total=max(total, 1e-9), message=message)
+
+        return update
+
+    def _end(self) -> None:
+        if self._last is not None:
+            task = self._bar.tasks[self._last]
+            self._bar.update(self._last, completed=task.total or 1, total=task.total or 1, message="")
+
+
+def _tell(programme: Programme, result: Walk, folder: Path, seconds: float) -> None:
+    """The short account of what happened and where the files are."""
+    out = console()
+    orders = Table("order", "customer", "product", "status", "what became of it")
+    for order in result.orders:
+        customer = programme.customer(order.customer).name
+        orders.add_row(order.id, customer, order.product, order.status, order.statuses[-1].reason_text or "")
+    out.print(orders)
+    plans = Table("plan", "value", "upper bound", "gap", "tasks planned", "acquisitions", "downlinks")
+    for plan in result.plans:
+        solution = plan.solution
+        done = sum(1 for value in solution.task_values.values() if value > 0)
+        plans.add_row(
+            plan.id,
+            f"{solution.bound.value:,.0f} {programme.currency}",
+            f"{solution.bound.upper:,.0f}",
+            f"{solution.bound.gap:.2%}",
+            f"{done} of {len(plan.problem.tasks)}",
+            str(len(solution.acquisitions)),
+            str(len(solution.downlinks)),
+        )
+    out.print(plans)
+    states = Counter(item.state for item in result.items)
+    text = ", ".join(f"{count} {state}" for state, count in states.items())
+    out.print(f"{len(result.items)} images delivered ({text}); pixels coarsened for the demo, stated in each item")
+    paid = Table("partner", "revenue", "paid out")
+    for statement in result.settlement.statements:
+        earned = [t for t in statement.totals if t.kind in ("split", "pool")]
+        out_paid = [str(-t.amount) for t in statement.totals if t.kind == "pay-out"]
+        paid.add_row(
+            statement.name, "; ".join(f"{t.amount} {t.what}" for t in earned), "; ".join(out_paid) or "nothing"
+        )
+    out.print(paid)
+    out.print(f"Execution, clouds and images are SIMULATED. {programme.price_book.note}", style="yellow")
+    files = Table.grid(padding=(0, 2))
+    for name, what in (
+        ("report.html", "the whole account on one page: open it"),
+        ("stac/catalog.json", "the images as a static STAC catalogue"),
+        ("export/", "what an operator would send: tasking and station schedules"),
+        ("statements/", "each partner's account"),
+        ("comity.db", "the operator's state: go on with comity … --db"),
+    ):
+        files.add_row(str(folder / name), what)
+    out.print(Panel(files, title=f"done in {seconds:.0f} s", expand=False))

@@ -1,0 +1,117 @@
+"""``comity plan``: make a plan, say why, write what an operator would send."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.table import Table
+
+from comity.cli.common import (
+    DEFAULT_DB,
+    Db,
+    Json,
+    Now,
+    console,
+    open_store,
+    print_json,
+    progress_bar,
+    time_of,
+)
+from comity.core import InputError
+from comity.operations import OrderAccount, PlanRecord, explain_order, export_plan, make_plan
+from comity.planning import Stop
+
+app = typer.Typer(help="Make, explain and export plans.", no_args_is_help=True)
+
+
+@app.command("make")
+def make(
+    time_limit: Annotated[float, typer.Option("--time-limit", help="Seconds the solver may take.")] = 30.0,
+    work_limit: Annotated[
+        float | None,
+        typer.Option("--work-limit", help="Deterministic work units instead: the same plan again."),
+    ] = None,
+    seed: Annotated[int, typer.Option(help="Seed of the solver.")] = 0,
+    db: Db = DEFAULT_DB,
+    now: Now = None,
+    json: Json = False,
+) -> None:
+    """Plan every open task; prints value, upper bound, gap and counts."""
+    if time_limit <= 0:
+        raise InputError(f"time limit {time_limit} s must be above 0")
+    if work_limit is not None and work_limit <= 0:
+        raise InputError(f"work limit {work_limit} must be above 0")
+    stop = Stop(wall_s=time_limit) if work_limit is None else Stop(work=work_limit)
+    with open_store(db) as store, progress_bar("planning") as progress:
+        plan = make_plan(store, now=time_of(store, now), seed=seed, stop=stop, progress=progress)
+    if json:
+        print_json({"id": plan.id, "created": plan.created, "solution": plan.solution})
+        return
+    show_plan(plan)
+
+
+def show_plan(plan: PlanRecord) -> None:
+    """Print a plan's figures and the reasons it gives."""
+    out, solution = console(), plan.solution
+    bound = solution.bound
+    table = Table(title=f"{plan.id} from {plan.created}", show_header=False)
+    table.add_row("value", f"{bound.value:,.0f}")
+    table.add_row("upper bound", f"{bound.upper:,.0f} ({bound.method})")
+    table.add_row("gap", f"{bound.gap:.2%}")
+    planned = sum(1 for value in solution.task_values.values() if value > 0)
+    table.add_row("tasks", f"{planned} of {len(plan.problem.tasks)} planned")
+    table.add_row(
+        "acquisitions", f"{len(solution.acquisitions)} of {len(plan.problem.opportunities):,} opportunities"
+    )
+    table.add_row("downlinks", f"{len(solution.downlinks)} of {len(plan.problem.contacts):,} contacts")
+    table.add_row("solver", f"{solution.solver}, work {solution.work:.2f}, seed {solution.seed}")
+    out.print(table)
+    left_out = [r for r in solution.reasons if solution.task_values.get(r.task, 0.0) == 0]
+    if left_out:
+        why = Table("task", "code", "why", title=f"{len(left_out)} tasks not planned")
+        for reason in left_out:
+            why.add_row(reason.task, reason.code, reason.text)
+        out.print(why)
+    out.print("next: comity plan export, comity execute", style="dim")
+
+
+@app.command("explain")
+def explain(
+    order: Annotated[str, typer.Argument(help="Order's id.")], db: Db = DEFAULT_DB, json: Json = False
+) -> None:
+    """Say of each task of an order what is planned, what was done, and why not the rest."""
+    with open_store(db) as store:
+        account = explain_order(store, order)
+    if json:
+        print_json({"order": account.order, "tasks": account.tasks})
+        return
+    _show_account(account)
+
+
+def _show_account(account: OrderAccount) -> None:
+    table = Table("task", "state", "activities", "why", title=f"{account.order.id}: {account.order.status}")
+    for each in account.tasks:
+        lines = [
+            f"{a.interval.start.iso(0)} {a.spacecraft} {a.state}{'' if a.received_by is None else ' ⇣ ' + a.received_by}"
+            for a in each.activities
+        ]
+        shown = "\n".join(lines[:6]) + (f"\n… {len(lines) - 6} more" if len(lines) > 6 else "")
+        why = f"{each.reason_code}: {each.reason_text}" if each.reason_code else ""
+        table.add_row(each.task.id, each.task.state, shown, why)
+    console().print(table)
+
+
+@app.command("export")
+def export(
+    folder: Annotated[Path, typer.Option("--out", help="Folder to write to.")] = Path("export"),
+    db: Db = DEFAULT_DB,
+    now: Now = None,
+) -> None:
+    """Write tasking per spacecraft and schedules per station, as CSV and JSON."""
+    with open_store(db) as store:
+        files = export_plan(store, folder, now=time_of(store, now))
+    out = console()
+    for path in files:
+        out.print(str(path), soft_wrap=True)

@@ -1,0 +1,38 @@
+"""``comity status``: where the orders stand."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+from rich.table import Table
+
+from comity.cli.common import DEFAULT_DB, Db, Json, console, open_store, print_json
+
+app = typer.Typer()
+
+
+@app.command()
+def status(
+    order: Annotated[str | None, typer.Argument(help="One order's id; default: all.")] = None,
+    db: Db = DEFAULT_DB,
+    json: Json = False,
+) -> None:
+    """Show orders, or the whole history of one."""
+    with open_store(db) as store, store.begin() as work:
+        orders = [work.orders.get(order)] if order else work.orders.all()
+    if json:
+        print_json(orders)
+        return
+    if order:
+        table = Table("time (UTC)", "status", "reason", title=order)
+        for entry in orders[0].statuses:
+            table.add_row(entry.at.iso(0), entry.code, entry.reason_text or "")
+    else:
+        table = Table("order", "customer", "product", "status", "since", "reason")
+        for each in orders:
+            last = each.statuses[-1]
+            table.add_row(
+                each.id, each.customer, each.product, last.code, last.at.iso(0), last.reason_text or ""
+            )
+    console().print(table)

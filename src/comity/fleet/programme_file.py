@@ -1,0 +1,147 @@
+"""Reading a programme: a TOML file and the elements beside it, checked as a whole.
+
+A programme file declares partners, spacecraft, stations, products, prices and licence rules; see the
+embedded ``joint-eo`` for every key. All mistakes are reported together.
+"""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Mapping
+from decimal import Decimal
+from importlib import resources
+from importlib.resources.abc import Traversable
+from pathlib import Path
+from typing import Any
+
+from comity.core import InputError, UnknownIdError
+from comity.fleet import schema
+from comity.fleet.build import build
+from comity.fleet.checks import Tables, check_together
+from comity.fleet.elements_text import elements_from_text
+from comity.fleet.problems import Problems
+from comity.fleet.programme import Programme
+from comity.orbits import MeanElements
+
+
+def embedded_programmes() -> tuple[str, ...]:
+    """Names of the programmes that come with Comity."""
+    files = _data().iterdir()
+    return tuple(sorted(f.name.removesuffix(".toml") for f in files if f.name.endswith(".toml")))
+
+
+def load_programme(name_or_path: str | Path) -> Programme:
+    """A programme by the name of an embedded one (``"joint-eo"``) or the path of a TOML file.
+
+    A path is anything with a separator or a suffix, or any existing file. Raises :class:`InputError`
+    naming the file and everything that is wrong with it, one line each (at most ten);
+    :class:`UnknownIdError` for a name that is neither.
+    """
+    given = str(name_or_path)
+    path = Path(name_or_path)
+    if given in embedded_programmes() and not isinstance(name_or_path, Path):
+        folder: Traversable = _data()
+        return programme_from_text(_read(folder / f"{given}.toml"), base=folder, origin=f"{given}.toml")
+    if not path.exists() and path.suffix == "" and path.name == given:
+        raise UnknownIdError("programme", given, embedded_programmes())
+    return programme_from_text(_read(path), base=path.parent, origin=given)
+
+
+def programme_from_text(
+    text: str,
+    *,
+    elements: Mapping[int, MeanElements] | None = None,
+    base: Traversable | None = None,
+    origin: str = "programme",
+) -> Programme:
+    """A programme from its TOML text.
+
+    ``elements``: mean elements by NORAD id; given, they are used and the ``elements`` file that the
+    text names is not read (this is how a stored programme is read again). ``base``: folder that file
+    is relative to. ``origin``: what to call the text in errors. Raises as :func:`load_programme`.
+    """
+    if not text.strip():
+        raise InputError(f"{origin} is empty: a programme in TOML was expected")
+    try:
+        data = tomllib.loads(text, parse_float=Decimal)
+    except tomllib.TOMLDecodeError as error:
+        raise InputError(f"{origin}: not TOML: {error}") from error
+    problems = Problems(origin)
+    tables = _tables(data, problems)
+    problems.raise_any() if tables is None else check_together(tables, problems)
+    assert tables is not None
+    known = dict(elements) if elements is not None else _elements(tables, base, problems)
+    if known is not None:
+        for craft in tables.spacecraft:
+            if craft.norad_id not in known:
+                where = tables.top.elements or "the elements given"
+                problems.add(
+                    f"spacecraft.{craft.id}.norad_id", f"{where} has no elements for it", craft.norad_id
+                )
+    programme = build(tables, known or {}, text, problems)
+    problems.raise_any()
+    assert programme is not None
+    return programme
+
+
+def _tables(data: dict[str, Any], problems: Problems) -> Tables | None:
+    top = problems.read(schema.ProgrammeTable, data, "")
+    if top is None:
+        return None
+    book = problems.read(schema.PriceBookTable, top.price_book, "price_book")
+    prices = []
+    for number, table in enumerate(book.prices if book else []):
+        name = table.get("product")
+        key = f"price_book.prices.{name}" if isinstance(name, str) else f"price_book.prices[{number + 1}]"
+        price = problems.read(schema.PriceTable, table, key)
+        prices += [price] if price else []
+    return Tables(
+        top=top,
+        partners=problems.read_all(schema.PartnerTable, top.partners, "partners"),
+        instruments=problems.read_all(schema.InstrumentTable, top.instruments, "instruments"),
+        platforms=problems.read_all(schema.PlatformTable, top.platforms, "platforms"),
+        spacecraft=problems.read_all(schema.SpacecraftTable, top.spacecraft, "spacecraft"),
+        stations=problems.read_all(schema.StationTable, top.stations, "stations"),
+        products=problems.read_all(schema.ProductTable, top.products, "products"),
+        customers=problems.read_all(schema.CustomerTable, top.customers, "customers"),
+        price_book=book,
+        prices=prices,
+        rates=problems.read_all(schema.RateTable, book.rates if book else [], "price_book.rates"),
+        rules=problems.read_all(schema.RuleTable, top.rules, "rules"),
+        requests=problems.read_all(schema.RequestTable, top.requests, "requests"),
+    )
+
+
+def _elements(tables: Tables, base: Traversable | None, problems: Problems) -> dict[int, MeanElements] | None:
+    name = tables.top.elements
+    if name is None:
+        problems.add("elements", "is missing: the file with the spacecraft's orbital elements")
+        return None
+    if base is None:
+        problems.add(
+            "elements", "the file is relative to the programme's folder, which is not known here", name
+        )
+        return None
+    source = tables.top.elements_source or name
+    try:
+        return elements_from_text(_read(base / name), source)
+    except InputError as error:
+        problems.add("elements", str(error), name)
+        return None
+
+
+def _data() -> Traversable:
+    return resources.files("comity.fleet") / "data"
+
+
+def _read(file: Traversable) -> str:
+    try:
+        return file.read_text(encoding="utf-8")
+    except FileNotFoundError as error:
+        raise InputError(f"{file}: no such file") from error
+    except IsADirectoryError as error:
+        raise InputError(f"{file} is a folder: a TOML file was expected") from error
+    except PermissionError as error:
+        raise InputError(f"{file} cannot be read: no permission") from error
+    except UnicodeDecodeError as error:
+        raise InputError(f"{file} is not UTF-8 text (byte {error.start})") from error

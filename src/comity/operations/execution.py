@@ -1,0 +1,187 @@
+"""What really happened: taking in the operator's report, or simulating it where there is none."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from typing import Literal
+
+from comity.core import Epoch, InputError
+from comity.imagery import CLOUD_SOURCE, draw_cloud_fraction
+from comity.operations.orders import advance
+from comity.operations.ports import Store, UnitOfWork
+from comity.operations.records import Activity
+from comity.services import OrderTask
+
+#: Chance that an acquisition or a downlink fails for a technical cause, in simulation only. An
+#: illustrative figure: 1 in 40.
+FAILURE_CHANCE = 0.025
+_CAUSES = {
+    "acquisition": ("attitude not settled in time", "instrument safe mode", "command not received"),
+    "downlink": ("no lock on the carrier", "antenna drive fault", "rain fade"),
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outcome:
+    """What happened to one activity. ``cloud`` 0…1 of the footprint, where it is known."""
+
+    activity: str
+    state: Literal["done", "failed"]
+    cloud: float | None = None
+    text: str = ""
+    cloud_source: str = "reported"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ExecutionSummary:
+    """Counts of what was taken in."""
+
+    done: int
+    failed: int
+    received: int
+    retried: tuple[str, ...]
+    expired: tuple[str, ...]
+
+
+def execute(
+    store: Store,
+    *,
+    now: Epoch,
+    until: Epoch | None = None,
+    report: Sequence[Outcome] | None = None,
+    seed: int = 0,
+) -> ExecutionSummary:
+    """Take in the outcomes of planned activities, all or none.
+
+    ``report``: what happened, by activity id; an unknown or repeated id, or an activity that is not
+    awaiting an outcome, raises and changes nothing. Without a report every activity ending by
+    ``until`` (default: the end of the plan) is simulated: failures by chance, cloud from the proxy
+    :data:`comity.imagery.CLOUD_SOURCE`, both drawn from ``seed`` and the activity's own id, so that
+    the order of calls does not matter.
+    """
+    with store.begin() as work:
+        planned = work.activities.all(state="planned")
+        known = {activity.id: activity for activity in planned}
+        if report is None:
+            due = [a for a in planned if until is None or a.interval.end <= until]
+            outcomes = [simulate(activity, seed) for activity in due]
+        else:
+            outcomes = _checked(report, known, work)
+        done = [_apply(work, known[o.activity], o, simulated=report is None) for o in outcomes]
+        received = _receive(work, done)
+        at = max([now, *(a.interval.end for a in done)]) if until is None else max(now, until)
+        retried, expired = _judge(work, done, at)
+        return ExecutionSummary(
+            done=sum(a.state == "done" for a in done),
+            failed=sum(a.state == "failed" for a in done),
+            received=received,
+            retried=retried,
+            expired=expired,
+        )
+
+
+def _draw(seed: int, activity: str, purpose: str) -> float:
+    """Uniform 0…1 that depends only on these three."""
+    digest = hashlib.sha256(f"{seed}/{activity}/{purpose}".encode()).digest()
+    return int.from_bytes(digest[:7], "big") / float(1 << 56)
+
+
+def simulate(activity: Activity, seed: int) -> Outcome:
+    """A simulated outcome of one activity."""
+    if _draw(seed, activity.id, "failure") < FAILURE_CHANCE:
+        causes = _CAUSES[activity.kind]
+        cause = causes[int(_draw(seed, activity.id, "cause") * len(causes))]
+        return Outcome(activity=activity.id, state="failed", text=f"{cause} (simulated)")
+    if activity.kind == "downlink" or activity.footprint is None:
+        return Outcome(activity=activity.id, state="done", text="simulated")
+    middle = activity.footprint.representative_point()
+    cloud = draw_cloud_fraction(middle.x, middle.y, activity.id, seed)
+    return Outcome(
+        activity=activity.id, state="done", cloud=cloud, text="simulated", cloud_source=CLOUD_SOURCE
+    )
+
+
+def _checked(report: Sequence[Outcome], known: dict[str, Activity], work: UnitOfWork) -> list[Outcome]:
+    seen: set[str] = set()
+    for outcome in report:
+        if outcome.activity in seen:
+            raise InputError(f"{outcome.activity} is reported twice: nothing was taken in")
+        seen.add(outcome.activity)
+        if outcome.activity not in known:
+            state = work.activities.get(outcome.activity).state
+            raise InputError(f"{outcome.activity} is already {state}: nothing was taken in")
+        if outcome.cloud is not None and not 0 <= outcome.cloud <= 1:
+            raise InputError(f"{outcome.activity}: cloud {outcome.cloud} is outside 0…1")
+        if outcome.state not in ("done", "failed"):
+            raise InputError(f"{outcome.activity}: state {outcome.state!r} is neither done nor failed")
+    return list(report)
+
+
+def _apply(work: UnitOfWork, activity: Activity, outcome: Outcome, *, simulated: bool) -> Activity:
+    after = replace(
+        activity,
+        state=outcome.state,
+        cloud=outcome.cloud,
+        cloud_source=outcome.cloud_source if outcome.cloud is not None else "",
+        outcome=outcome.text,
+        simulated=simulated,
+    )
+    work.activities.put(after)
+    return after
+
+
+def _receive(work: UnitOfWork, executed: Iterable[Activity]) -> int:
+    """Note on each acquisition that a finished downlink brought which station received it."""
+    count = 0
+    for downlink in executed:
+        if downlink.kind != "downlink" or downlink.state != "done":
+            continue
+        for name in downlink.carries:
+            acquisition = work.activities.get(name)
+            if acquisition.state == "done" and acquisition.received_by is None:
+                work.activities.put(replace(acquisition, received_by=downlink.station))
+                count += 1
+    return count
+
+
+def _judge(
+    work: UnitOfWork, executed: Iterable[Activity], at: Epoch
+) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """What the outcomes mean for tasks and orders: a new try while the window lasts, else failure."""
+    retried, expired = [], []
+    by_task: dict[str, list[Activity]] = {}
+    for activity in executed:
+        if activity.kind == "acquisition" and activity.task is not None:
+            by_task.setdefault(activity.task, []).append(activity)
+    for task_id, activities in by_task.items():
+        task = work.tasks.get(task_id)
+        done = [a for a in activities if a.state == "done"]
+        failed = [a for a in activities if a.state == "failed"]
+        got = tuple(sorted({*task.got, *(cell for a in done for cell in a.cells)}))
+        task = replace(task, tries=task.tries + len(activities), got=got)
+        coming = any(a.state == "planned" for a in work.activities.all(task=task_id))
+        if task.cell_points and len(got) == len(task.cell_points):
+            task = replace(task, state="acquired", reason_code="", reason_text="")
+        elif failed:
+            task, may = reopen(task, at, failed[-1].outcome)
+            (retried if may else expired).append(task_id)
+        elif task.cell_points:
+            task = replace(task, state="planned" if coming else "open")
+        else:
+            task = replace(task, state="acquired", reason_code="", reason_text="")
+        work.tasks.put(task)
+        order = work.orders.get(task.order)
+        if order.status in ("scheduled", "tasked") and done:
+            work.orders.put(advance(order, at, "processing", None, f"{task_id} acquired"))
+    return tuple(retried), tuple(expired)
+
+
+def reopen(task: OrderTask, at: Epoch, why: str) -> tuple[OrderTask, bool]:
+    """The task for another try, or failed when its time is over; and whether it may try again."""
+    if task.interval.end > at:
+        text = f"try {max(task.tries, 1)} failed: {why}; a new try is planned until {task.interval.end}"
+        return replace(task, state="open", reason_code="retry", reason_text=text), True
+    text = f"failed after {max(task.tries, 1)} tries: {why}"
+    return replace(task, state="failed", reason_code="expired", reason_text=text), False

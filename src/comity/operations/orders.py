@@ -1,0 +1,377 @@
+"""From a wish to a binding order: request, opportunities, quote, order, cancellation."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+from decimal import Decimal
+
+import shapely
+
+from comity.access import ImagingWindow
+from comity.commerce import (
+    Decision,
+    Quote,
+    area_km2,
+    asked_quantity,
+    decide,
+    open_billing,
+    price_of,
+    quote_request,
+    reservation_transaction,
+)
+from comity.core import (
+    Epoch,
+    Executor,
+    InputError,
+    Interval,
+    Progress,
+    StateError,
+    ThreadExecutor,
+    silent,
+)
+from comity.fleet import Programme, Request, Target, territories_at
+from comity.operations.ports import Store, UnitOfWork
+from comity.operations.records import OpportunitySet, Order, OrderStatus, OrderStatusCode
+from comity.operations.settlement import book, credit_rest
+from comity.operations.sky import trajectories_of
+from comity.services import OrderTask, service_of
+from comity.services.imaging import suitable_instruments
+
+#: Statuses from which nothing follows.
+FINAL: frozenset[OrderStatusCode] = frozenset(
+    {"rejected", "completed", "cancelled", "user_cancelled", "expired", "failed"}
+)
+#: What may follow what (STAPI leaves this open; these are the operator's rules).
+NEXT: dict[OrderStatusCode, frozenset[OrderStatusCode]] = {
+    "received": frozenset({"accepted", "rejected", "user_cancelled", "held", "reserved"}),
+    "held": frozenset({"accepted", "rejected", "user_cancelled"}),
+    "reserved": frozenset({"accepted", "rejected", "user_cancelled", "expired"}),
+    "accepted": frozenset({"scheduled", "user_cancelled", "cancelled", "expired", "failed"}),
+    "scheduled": frozenset(
+        {"accepted", "tasked", "processing", "user_cancelled", "cancelled", "expired", "failed", "completed"}
+    ),
+    "tasked": frozenset(
+        {"accepted", "scheduled", "processing", "user_cancelled", "cancelled", "expired", "failed"}
+    ),
+    "processing": frozenset(
+        {"accepted", "scheduled", "completed", "user_cancelled", "cancelled", "expired", "failed"}
+    ),
+}
+
+
+def advance(
+    order: Order, at: Epoch, code: OrderStatusCode, reason_code: str | None = None, text: str | None = None
+) -> Order:
+    """The order with one more status; the same status twice in a row is not repeated.
+
+    Raises :class:`StateError` when ``code`` may not follow the present status.
+    """
+    if order.status == code:
+        return order
+    if code not in NEXT.get(order.status, frozenset()):
+        raise StateError(f"{order.id} is {order.status}: it cannot become {code}")
+    entry = OrderStatus(at=at, code=code, reason_code=reason_code, reason_text=text)
+    return replace(order, statuses=(*order.statuses, entry))
+
+
+def add_request(
+    store: Store,
+    *,
+    customer: str,
+    product: str,
+    targets: Iterable[Target],
+    interval: Interval,
+    now: Epoch,
+    max_cloud: float | None = None,
+    max_gsd_m: float | None = None,
+    max_off_nadir_deg: float | None = None,
+    min_sun_elevation_deg: float | None = None,
+    id: str | None = None,
+) -> Request:
+    """Keep a customer's request; its limits are the product's, tightened by the given ones."""
+    with store.begin() as work:
+        programme = work.programme()
+        sold = programme.product(product)
+        if max_cloud is not None and not 0 <= max_cloud <= 1:
+            raise InputError(f"cloud limit {max_cloud} is outside 0…1 (a fraction: 0.2 is 20 %)")
+        if max_gsd_m is not None and not max_gsd_m > 0:
+            raise InputError(f"GSD {max_gsd_m} m must be above 0")
+        if max_off_nadir_deg is not None and not 0 <= max_off_nadir_deg < 90:
+            raise InputError(f"off-nadir limit {max_off_nadir_deg}° is outside 0…90")
+        if min_sun_elevation_deg is not None and not -90 <= min_sun_elevation_deg <= 90:
+            raise InputError(f"sun elevation {min_sun_elevation_deg}° is outside -90…90")
+        if interval.end <= now:
+            raise InputError(f"the request ends at {interval.end}, which is before now ({now})")
+        request = Request(
+            id=id or work.next_id("request"),
+            customer=programme.customer(customer),
+            product=sold,
+            targets=tuple(targets),
+            interval=interval,
+            max_cloud=sold.max_cloud if max_cloud is None else max_cloud,
+            max_gsd_m=min(sold.max_gsd_m, max_gsd_m or sold.max_gsd_m),
+            max_off_nadir_deg=min(sold.max_off_nadir_deg, max_off_nadir_deg or sold.max_off_nadir_deg)
+            if max_off_nadir_deg != 0
+            else 0.0,
+            min_sun_elevation_deg=sold.min_sun_elevation_deg
+            if min_sun_elevation_deg is None
+            else max(sold.min_sun_elevation_deg, min_sun_elevation_deg),
+            created=now,
+        )
+        if not request.targets:
+            raise InputError("a request needs a target: a point, an area or a country")
+        suitable_instruments(programme, request)
+        work.requests.put(request)
+        return request
+
+
+def find_opportunities(
+    store: Store,
+    request_id: str,
+    *,
+    now: Epoch,
+    executor: Executor | None = None,
+    progress: Progress = silent,
+) -> OpportunitySet:
+    """Find (or read again) the windows of a request from ``now`` to its end, and keep them."""
+    with store.begin() as work:
+        programme, request = work.programme(), work.requests.get(request_id)
+        known = work.opportunities.all(request=request_id)
+    if known and known[-1].elements == _elements_digest(programme):
+        return known[-1]
+    interval = Interval(max(now, request.interval.start), request.interval.end)
+    windows = service_of(request.product.service).find(
+        programme,
+        request,
+        trajectories_of(programme),
+        interval,
+        executor=executor or ThreadExecutor(),
+        progress=progress,
+    )
+    found = OpportunitySet(
+        id=f"{request_id}/opportunities",
+        request=request_id,
+        found_at=now,
+        interval=interval,
+        elements=_elements_digest(programme),
+        windows=windows,
+    )
+    with store.begin() as work:
+        work.opportunities.put(found)
+    return found
+
+
+def _elements_digest(programme: Programme) -> str:
+    return "/".join(f"{n}@{e.epoch.iso(3)}" for n, e in sorted(programme.elements.items()))
+
+
+def licence_decisions(programme: Programme, request: Request, now: Epoch) -> tuple[Decision, ...]:
+    """What every owner's rules say of each target, at each GSD its suitable instruments give."""
+    offers = sorted(
+        {(craft.owner, instrument.gsd_m) for craft, instrument in suitable_instruments(programme, request)}
+    )
+    return tuple(
+        decide(
+            programme.rules,
+            customer=request.customer,
+            target=target,
+            owner=owner,
+            gsd_m=gsd_m,
+            at=now,
+            territories=[name for name, _ in territories_at(target.geometry)],
+        )
+        for target in request.targets
+        for owner, gsd_m in offers
+    )
+
+
+def make_quote(
+    store: Store,
+    request_id: str,
+    *,
+    now: Epoch,
+    executor: Executor | None = None,
+    progress: Progress = silent,
+) -> Quote:
+    """Decide the licences, find the opportunities, price what is left, and keep the offer."""
+    found = find_opportunities(store, request_id, now=now, executor=executor, progress=progress)
+    with store.begin() as work:
+        programme, request = work.programme(), work.requests.get(request_id)
+        decisions = licence_decisions(programme, request, now)
+        unit = price_of(programme.price_book, request.product.id).unit
+        allowed = {d.inputs.target for d in decisions if d.effect != "refuse"}
+        quote = quote_request(
+            programme.price_book,
+            request,
+            decisions,
+            quote_id=work.next_id("quote"),
+            now=now,
+            feasible={
+                target.id: _feasible(unit, request, target, found.windows)
+                for target in request.targets
+                if target.id in allowed
+            },
+        )
+        work.quotes.put(quote)
+        return quote
+
+
+def _feasible(
+    unit: str, request: Request, target: Target, windows: Sequence[ImagingWindow]
+) -> Decimal | int:
+    """How much of a target there are windows for: periods with one, or km² under their footprints."""
+    mine = [w for w in windows if w.target.split("/strip-")[0] == target.id]
+    if unit == "km2":
+        asked = asked_quantity(unit, request, target)
+        if not mine:
+            return Decimal(0)
+        seen = shapely.union_all([w.footprint for w in mine]).intersection(target.geometry)
+        return min(asked, area_km2(seen)) if not seen.is_empty else Decimal(0)
+    if request.product.repeat_s is None:
+        return 1 if mine else 0
+    period = request.product.repeat_s
+    return len({int((w.interval.start - request.interval.start) // period) for w in mine})
+
+
+def place_order(store: Store, quote_id: str, *, now: Epoch) -> Order:
+    """Make a quote binding: reserve its price, and open its tasks for planning.
+
+    Raises :class:`StateError` when the quote has expired, has nothing to order or was ordered before.
+    """
+    with store.begin() as work:
+        programme, quote = work.programme(), work.quotes.get(quote_id)
+        earlier = work.orders.all(quote=quote_id)
+        if earlier:
+            raise StateError(f"{quote_id} is already ordered as {earlier[0].id}")
+        request = work.requests.get(quote.request)
+        order_id = work.next_id("order")
+        billing = open_billing(quote, order=order_id, at=now)
+        work.billings.put(billing)
+        book(work, reservation_transaction(billing))
+        order = Order(
+            id=order_id,
+            request=request.id,
+            quote=quote.id,
+            customer=request.customer.id,
+            product=request.product.id,
+            created=now,
+            statuses=(OrderStatus(at=now, code="received"),),
+        )
+        values = {
+            line.target: float((line.base + line.surcharge + line.minimum_part).amount)
+            for line in quote.lines
+        }
+        for task in service_of(request.product.service).tasks(
+            order_id, request, values, _deliverable(programme, request, quote)
+        ):
+            work.tasks.put(_with_refusal(task, quote))
+        left_out = f"; {len(quote.not_offered)} targets not offered" if quote.not_offered else ""
+        order = advance(order, now, "accepted", None, f"{len(quote.lines)} targets ordered{left_out}")
+        work.orders.put(order)
+        return order
+
+
+def _deliverable(programme: Programme, request: Request, quote: Quote) -> dict[str, dict[str, float]]:
+    """Target → ``spacecraft/instrument`` → finest GSD that may be delivered, for targets in the quote."""
+    by_offer = {(d.inputs.target, d.inputs.owner, d.inputs.gsd_m): d for d in quote.decisions}
+    charged = {line.target for line in quote.lines}
+    allowed: dict[str, dict[str, float]] = {target: {} for target in charged}
+    for craft, instrument in suitable_instruments(programme, request):
+        for target in charged:
+            decision = by_offer[(target, craft.owner, instrument.gsd_m)]
+            if decision.effect == "coarsen" and decision.deliver_gsd_m is not None:
+                allowed[target][f"{craft.id}/{instrument.id}"] = decision.deliver_gsd_m
+            elif decision.effect == "allow":
+                allowed[target][f"{craft.id}/{instrument.id}"] = 0.0
+    return allowed
+
+
+def _with_refusal(task: OrderTask, quote: Quote) -> OrderTask:
+    """The task as it starts: one that the quote does not offer says why and is never planned."""
+    for entry in quote.not_offered:
+        if entry.target == task.target:
+            if entry.cause == "licence":
+                return replace(task, reason_text=entry.text)
+            return replace(task, state="failed", reason_code="no-window", reason_text=entry.text)
+    return task
+
+
+def cancel_order(store: Store, order_id: str, *, now: Epoch, reason: str = "") -> Order:
+    """The customer's cancellation: planned activities are dropped, what is not delivered is credited.
+
+    Items already delivered stay and are charged when accepted. Raises :class:`StateError` for an
+    order that has ended.
+    """
+    with store.begin() as work:
+        order = work.orders.get(order_id)
+        if order.status in FINAL:
+            raise StateError(f"{order_id} is already {order.status}: there is nothing to cancel")
+        text = reason or "cancelled by the customer"
+        order = advance(order, now, "user_cancelled", None, text)
+        for task in work.tasks.all(order=order_id):
+            if task.state in ("open", "planned", "acquired"):
+                work.tasks.put(replace(task, state="cancelled", reason_code="cancelled", reason_text=text))
+        for activity in work.activities.all(order=order_id, state="planned"):
+            work.activities.put(replace(activity, state="dropped", outcome=text))
+        credit_rest(work, order_id, now, f"cancelled: {text}")
+        work.orders.put(order)
+        return order
+
+
+def close_if_done(work: UnitOfWork, order_id: str, now: Epoch) -> Order:
+    """End the order once no task can go on and no item awaits a word; credit what was not delivered."""
+    order = work.orders.get(order_id)
+    if order.status in FINAL:
+        return order
+    tasks = work.tasks.all(order=order_id)
+    waiting = work.items.all(order=order_id, state="offered")
+    active = [task for task in tasks if task.state in ("open", "planned", "acquired")]
+    if active or waiting:
+        return order
+    accepted = work.items.all(order=order_id, state="accepted")
+    lost = [task for task in tasks if task.state == "failed"]
+    text = f"{len(accepted)} items accepted"
+    if lost:
+        text += f"; {len(lost)} tasks failed and are credited"
+    if accepted:
+        if order.status not in ("processing", "scheduled"):
+            order = advance(order, now, "processing" if order.status == "tasked" else "scheduled")
+        order = advance(order, now, "completed", "partial_delivery" if lost else None, text)
+    else:
+        order = advance(order, now, "failed", "no_delivery", text)
+    credit_rest(work, order_id, now, "not delivered within the order's time")
+    work.orders.put(order)
+    return order
+
+
+def expire_tasks(store: Store, *, now: Epoch) -> tuple[str, ...]:
+    """Fail the open tasks whose time is over, and end the orders that nothing can follow."""
+    ended = []
+    with store.begin() as work:
+        for order in work.orders.all():
+            if order.status in FINAL:
+                continue
+            for task in work.tasks.all(order=order.id):
+                if task.state not in ("open", "planned", "acquired") or task.interval.end > now:
+                    continue
+                if _still_coming(work, task):
+                    continue
+                if task.got:
+                    part = sum(task.cell_weights[cell] for cell in task.got)
+                    text = f"{part:.0%} of the area delivered in time"
+                    task = replace(task, state="done", reason_code="partial", reason_text=text)
+                else:
+                    text = task.reason_text or "its time passed before it could be acquired"
+                    task = replace(task, state="failed", reason_code="expired", reason_text=text)
+                work.tasks.put(task)
+            if close_if_done(work, order.id, now).status in FINAL:
+                ended.append(order.id)
+    return tuple(ended)
+
+
+def _still_coming(work: UnitOfWork, task: OrderTask) -> bool:
+    """Whether an acquisition of the task is planned, aboard, in production or awaits the customer."""
+    judged = {item.activity for item in work.items.all(task=task.id) if item.state != "offered"}
+    mine = work.activities.all(task=task.id)
+    return any(a.state == "planned" or (a.state == "done" and a.id not in judged) for a in mine)

@@ -1,0 +1,341 @@
+"""Making the plan: what is still wanted, what can be had, what the solver chose, and why not the rest."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, replace
+from math import radians
+
+import numpy as np
+
+from comity.core import (
+    ComityError,
+    Epoch,
+    Executor,
+    Interval,
+    Progress,
+    StateError,
+    ThreadExecutor,
+    silent,
+)
+from comity.fleet import Programme
+from comity.imagery import clear_probability
+from comity.operations.orders import FINAL, advance
+from comity.operations.ports import Store, UnitOfWork
+from comity.operations.records import Activity, PlanRecord
+from comity.operations.sky import contact_windows
+from comity.planning import (
+    Contact,
+    CpSatSolver,
+    Problem,
+    Reason,
+    Solution,
+    Solver,
+    SpacecraftLimits,
+    Stop,
+    Task,
+    check,
+)
+from comity.services import Candidate, OrderTask, service_of
+
+#: After the last acquisition may end, contacts are still planned for this long, to bring it down.
+DOWNLINK_TAIL_S = 12 * 3600.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Situation:
+    """What planning starts from, read in one transaction.
+
+    ``fixed``: activities that nothing may overlap, because they have begun or are over. ``waiting``:
+    acquisitions aboard that no fixed downlink brings. ``superseded``: what the new plan replaces.
+    """
+
+    programme: Programme
+    tasks: tuple[OrderTask, ...]
+    candidates: tuple[Candidate, ...]
+    fixed: tuple[Activity, ...]
+    waiting: tuple[Activity, ...]
+    superseded: tuple[Activity, ...]
+    revision: tuple[str, ...]
+    horizon: Interval
+
+
+def make_plan(
+    store: Store,
+    *,
+    now: Epoch,
+    seed: int = 0,
+    stop: Stop | None = None,
+    solver: Solver | None = None,
+    executor: Executor | None = None,
+    progress: Progress = silent,
+) -> PlanRecord:
+    """Plan every open task from ``now`` on, keep the plan, and drop what it replaces.
+
+    What has begun stays; later activities of earlier plans are dropped and planned anew. The plan is
+    checked by the independent checker before it is kept. Nothing is stored until the end, so a run
+    that is killed leaves the plan before it standing. Raises :class:`StateError` when nothing is
+    open, or when another process changed the orders meanwhile.
+    """
+    situation = read_situation(store, now)
+    problem = _problem(situation, executor or ThreadExecutor())
+    solution = (solver or CpSatSolver()).solve(
+        problem, seed=seed, stop=stop or Stop(wall_s=30.0), progress=progress
+    )
+    violations = check(problem, solution)
+    if violations:
+        raise ComityError(f"the solver's plan breaks {len(violations)} constraints: {violations[0]}")
+    with store.begin() as work:
+        if _revision(work) != situation.revision:
+            raise StateError("orders or plans changed while the plan was made: make it again")
+        return _keep(work, situation, problem, solution, now)
+
+
+def read_situation(store: Store, now: Epoch) -> Situation:
+    """Everything that planning from ``now`` stands on."""
+    with store.begin() as work:
+        programme = work.programme()
+        orders = {o.id: o for o in work.orders.all() if o.status not in FINAL}
+        requests = {r.id: r for r in work.requests.all()}
+        open_tasks = [
+            task
+            for task in work.tasks.all()
+            if task.order in orders and task.state in ("open", "planned") and task.interval.end > now
+        ]
+        activities = [a for a in work.activities.all() if a.state in ("planned", "done")]
+        windows = {s.request: s.windows for s in work.opportunities.all()}
+        revision = _revision(work)
+    aboard = any(a.kind == "acquisition" and a.received_by is None for a in activities)
+    if not open_tasks and not aboard:
+        raise StateError("nothing to plan: no order has an open task; order a quote first")
+    end = max((task.interval.end for task in open_tasks), default=now)
+    horizon = Interval(now, max(end, now + 1))
+    found: list[Candidate] = []
+    for order in orders.values():
+        request = requests[order.request]
+        mine = [task for task in open_tasks if task.order == order.id]
+        if mine:
+            service = service_of(request.product.service)
+            seen = windows.get(request.id, ())
+            found.extend(service.candidates(programme, mine, seen, horizon, clear_probability))
+    running = [a for a in activities if a.state == "planned" and a.interval.start < now]
+    over = [a for a in activities if a.state == "done" and a.interval.end > now]
+    coming = {name for a in running for name in a.carries}
+    return Situation(
+        programme=programme,
+        tasks=tuple(open_tasks),
+        candidates=tuple(found),
+        fixed=(*running, *over),
+        waiting=tuple(
+            a
+            for a in activities
+            if a.kind == "acquisition"
+            and a.id not in coming
+            and ((a.state == "done" and a.received_by is None) or a in running)
+        ),
+        superseded=tuple(a for a in activities if a.state == "planned" and a.interval.start >= now),
+        revision=revision,
+        horizon=Interval(now, horizon.end + DOWNLINK_TAIL_S),
+    )
+
+
+def _revision(work: UnitOfWork) -> tuple[str, ...]:
+    """Changes whenever orders or activities do."""
+    return (
+        *(f"{o.id}:{o.status}" for o in work.orders.all()),
+        *(f"{a.id}:{a.state}" for a in work.activities.all()),
+    )
+
+
+def _problem(situation: Situation, executor: Executor) -> Problem:
+    programme, horizon = situation.programme, situation.horizon
+    used = {c.opportunity.spacecraft for c in situation.candidates} | {
+        a.spacecraft for a in situation.waiting
+    }
+    stored = {name: 0.0 for name in used}
+    for activity in situation.waiting:
+        stored[activity.spacecraft] += activity.bits
+    contacts = [
+        Contact(
+            id=f"contact-{number}",
+            spacecraft=window.spacecraft,
+            station=window.target,
+            start_s=window.interval.start - horizon.start,
+            end_s=window.interval.end - horizon.start,
+            rate_bps=min(
+                programme.craft(window.spacecraft).downlink_bps,
+                programme.station(window.target).downlink_bps,
+            ),
+        )
+        for number, window in enumerate(contact_windows(programme, sorted(used), horizon, executor), 1)
+    ]
+    return Problem(
+        start=horizon.start,
+        horizon_s=horizon.duration_s,
+        tasks=tuple(planner_task(task) for task in situation.tasks),
+        opportunities=tuple(c.opportunity for c in situation.candidates),
+        contacts=tuple(contacts),
+        spacecraft=tuple(
+            SpacecraftLimits(
+                id=craft.id,
+                slew_rate_rad_s=radians(craft.slew_rate_deg_s),
+                slew_acceleration_rad_s2=radians(craft.slew_acceleration_deg_s2),
+                settle_s=craft.settle_s,
+                memory_bits=craft.memory_bits,
+                stored_bits=min(stored[craft.id], craft.memory_bits),
+            )
+            for craft in programme.spacecraft
+            if craft.id in used
+        ),
+        antennas={station.id: station.antennas for station in programme.stations},
+        busy_spacecraft=_busy(situation.fixed, horizon, lambda a: a.spacecraft),
+        busy_stations=_busy(situation.fixed, horizon, lambda a: a.station),
+    )
+
+
+def planner_task(task: OrderTask) -> Task:
+    """The planner's task: of an area, only the cells that the customer has not got yet."""
+    if not task.cell_points:
+        return Task(id=task.id, order=task.order, value=task.value)
+    missing = np.setdiff1d(np.arange(len(task.cell_weights)), np.array(task.got, dtype=int))
+    weights = np.array(task.cell_weights)[missing]
+    rest = float(weights.sum())
+    return Task(
+        id=task.id,
+        order=task.order,
+        value=task.value * rest,
+        cells=tuple(float(w) for w in weights / rest) if rest > 0 else (),
+    )
+
+
+def _busy(
+    activities: Iterable[Activity], horizon: Interval, owner: Callable[[Activity], str | None]
+) -> dict[str, tuple[tuple[float, float], ...]]:
+    spans: dict[str, list[tuple[float, float]]] = {}
+    for activity in activities:
+        name = owner(activity)
+        if name is not None and activity.interval.end > horizon.start:
+            start_s = max(0.0, activity.interval.start - horizon.start)
+            spans.setdefault(name, []).append((start_s, activity.interval.end - horizon.start))
+    return {name: tuple(sorted(items)) for name, items in spans.items()}
+
+
+def _keep(
+    work: UnitOfWork, situation: Situation, problem: Problem, solution: Solution, now: Epoch
+) -> PlanRecord:
+    """Store the plan, its activities and what it says to every task and order."""
+    plan = PlanRecord(id=work.next_id("plan"), created=now, problem=problem, solution=solution)
+    work.plans.put(plan)
+    for activity in situation.superseded:
+        work.activities.put(replace(activity, state="dropped", outcome=f"replaced by {plan.id}"))
+    for activity in _activities(situation, plan):
+        work.activities.put(activity)
+    tasks = _judge_tasks(situation.tasks, solution)
+    for task in tasks:
+        work.tasks.put(task)
+    for order_id in dict.fromkeys(task.order for task in tasks):
+        order = work.orders.get(order_id)
+        mine = [task for task in tasks if task.order == order_id]
+        planned = [task for task in mine if task.state == "planned"]
+        if planned:
+            text = f"{plan.id}: {len(planned)} of {len(mine)} open tasks planned"
+            work.orders.put(advance(order, now, "scheduled", None, text))
+        elif order.status in ("scheduled", "tasked"):
+            text = f"{plan.id} has no place for it: {mine[0].reason_text}"
+            work.orders.put(advance(order, now, "accepted", "competition", text))
+    return plan
+
+
+def _judge_tasks(tasks: Iterable[OrderTask], solution: Solution) -> list[OrderTask]:
+    reasons: Mapping[str, Reason] = {reason.task: reason for reason in solution.reasons}
+    judged = []
+    for task in tasks:
+        reason = reasons.get(task.id)
+        judged.append(
+            replace(
+                task,
+                state="planned" if solution.task_values.get(task.id, 0.0) > 0 else "open",
+                reason_code=reason.code if reason else "",
+                reason_text=reason.text if reason else "",
+            )
+        )
+    return judged
+
+
+def _activities(situation: Situation, plan: PlanRecord) -> list[Activity]:
+    """The plan's acquisitions and downlinks in order of time."""
+    start = plan.problem.start
+    by_id = {c.opportunity.id: c for c in situation.candidates}
+    contacts = {contact.id: contact for contact in plan.problem.contacts}
+    chosen = sorted(
+        (by_id[a.opportunity] for a in plan.solution.acquisitions),
+        key=lambda c: (c.interval.start, c.window.spacecraft),
+    )
+    acquisitions = [
+        Activity(
+            id=f"{plan.id}-a{number:03d}",
+            plan=plan.id,
+            kind="acquisition",
+            spacecraft=c.window.spacecraft,
+            instrument=c.window.instrument,
+            interval=c.interval,
+            state="planned",
+            bits=c.opportunity.bits,
+            order=c.task.order,
+            task=c.task.id,
+            target=c.window.target,
+            look=c.look,
+            footprint=c.window.footprint,
+            ascending=c.window.ascending,
+            cells=_task_cells(c),
+            elements_source=c.window.elements.source,
+            elements_epoch=c.window.elements.epoch,
+        )
+        for number, c in enumerate(chosen, 1)
+    ]
+    downlinks = []
+    for number, sent in enumerate(sorted(plan.solution.downlinks, key=lambda d: d.start_s), 1):
+        contact = contacts[sent.contact]
+        downlinks.append(
+            Activity(
+                id=f"{plan.id}-d{number:03d}",
+                plan=plan.id,
+                kind="downlink",
+                spacecraft=contact.spacecraft,
+                station=contact.station,
+                interval=Interval(start + sent.start_s, start + sent.end_s),
+                state="planned",
+                bits=sent.bits,
+            )
+        )
+    return [*acquisitions, *_carried(downlinks, [*situation.waiting, *acquisitions])]
+
+
+def _task_cells(candidate: Candidate) -> tuple[int, ...]:
+    """Cells by their numbers in the order's task (the planner counts only those still missing)."""
+    if candidate.opportunity.cells is None:
+        return ()
+    got = set(candidate.task.got)
+    missing = [cell for cell in range(len(candidate.task.cell_points)) if cell not in got]
+    return tuple(missing[cell] for cell in candidate.opportunity.cells)
+
+
+def _carried(downlinks: list[Activity], acquisitions: list[Activity]) -> list[Activity]:
+    """Each downlink with the acquisitions whose last bit it brings, first recorded first sent."""
+    queues: dict[str, list[tuple[str, float]]] = {}
+    for acquisition in sorted(acquisitions, key=lambda a: a.interval.start):
+        queues.setdefault(acquisition.spacecraft, []).append((acquisition.id, acquisition.bits))
+    filled = []
+    for downlink in downlinks:
+        queue, left, complete = queues.get(downlink.spacecraft, []), downlink.bits, []
+        while queue and left > 0:
+            name, bits = queue[0]
+            if bits <= left * (1 + 1e-9) + 1.0:
+                queue.pop(0)
+                left -= bits
+                complete.append(name)
+            else:
+                queue[0] = (name, bits - left)
+                left = 0.0
+        filled.append(replace(downlink, carries=tuple(complete)))
+    return filled

@@ -1,0 +1,108 @@
+"""The whole road in one walk: a programme's own requests from quote to settlement, execution simulated."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from comity.core import Epoch, Executor, Progress, StateError, silent
+from comity.fleet import Programme
+from comity.operations.delivery import deliver, judge_items, offered_items
+from comity.operations.execution import execute
+from comity.operations.orders import expire_tasks, make_quote, place_order
+from comity.operations.plans import DOWNLINK_TAIL_S, make_plan
+from comity.operations.ports import Store
+from comity.operations.records import ItemRecord, Order, PlanRecord
+from comity.operations.settlement import SettlementSummary, settle
+from comity.operations.tasking import export_plan
+from comity.planning import Stop
+
+Step = Callable[[str], Progress]
+DAY_S = 86_400.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Walk:
+    """What came of a walk. ``seconds``: wall time by step, in the order walked."""
+
+    orders: tuple[Order, ...]
+    plans: tuple[PlanRecord, ...]
+    items: tuple[ItemRecord, ...]
+    settlement: SettlementSummary
+    ended: Epoch
+    seconds: dict[str, float]
+
+
+def walk(
+    store: Store,
+    programme: Programme,
+    folder: Path,
+    *,
+    now: Epoch,
+    seed: int,
+    stops: tuple[Stop, ...],
+    replan_after_s: float = 2 * DAY_S,
+    max_pixels: int = 1_200_000,
+    executor: Executor | None = None,
+    step: Step = lambda title: silent,
+) -> Walk:
+    """Walk ``programme``'s requests along the road, planning anew as the days go by.
+
+    Each round plans with its entry of ``stops``, writes what an operator would send, simulates what
+    happens until the next round, delivers, and takes a contract-abiding customer's word; the last
+    round runs to the end. ``step``: called with a title, gives the progress callback of that step.
+    """
+    seconds: dict[str, float] = {}
+
+    def timed(name: str, since: float) -> None:
+        seconds[name] = seconds.get(name, 0.0) + time.perf_counter() - since
+
+    begun = time.perf_counter()
+    with store.begin() as work:
+        work.set_programme(programme)
+        for request in programme.requests:
+            work.requests.put(request)
+    orders = []
+    for request in programme.requests:
+        quote = make_quote(
+            store, request.id, now=now, executor=executor, progress=step(f"opportunities of {request.id}")
+        )
+        if quote.orderable:
+            orders.append(place_order(store, quote.id, now=now).id)
+    timed("opportunities, licences and quotes", begun)
+    end = max(request.interval.end for request in programme.requests) + DOWNLINK_TAIL_S
+    plans: list[PlanRecord] = []
+    at = now
+    for number, stop in enumerate(stops, 1):
+        last = number == len(stops)
+        until = end if last else at + replan_after_s
+        begun = time.perf_counter()
+        try:
+            plans.append(
+                make_plan(store, now=at, seed=seed, stop=stop, executor=executor, progress=step(f"plan {number}"))
+            )
+        except StateError:
+            break
+        export_plan(store, folder / "export" / plans[-1].id, now=at)
+        timed("plans", begun)
+        execute(store, now=at, until=until, seed=seed)
+        begun = time.perf_counter()
+        deliver(store, folder, now=until, seed=seed, max_pixels=max_pixels, progress=step(f"products {number}"))
+        timed("products", begun)
+        judge_items(store, offered_items(store), now=until, within_limits=True)
+        expire_tasks(store, now=until)
+        at = until
+    begun = time.perf_counter()
+    summary = settle(store, now=end, folder=folder / "statements")
+    timed("settlement", begun)
+    with store.begin() as work:
+        return Walk(
+            orders=tuple(work.orders.get(id) for id in orders),
+            plans=tuple(plans),
+            items=tuple(work.items.all()),
+            settlement=summary,
+            ended=end,
+            seconds=seconds,
+        )

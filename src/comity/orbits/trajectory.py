@@ -1,0 +1,203 @@
+"""Where an object is: trajectories, and SGP4 over mean elements.
+
+SGP4 is Vallado's C++ code (package ``sgp4``; AIAA 2006-6753), with the WGS-72 constants that mean elements
+are fitted with, improved mode. Near-Earth and deep-space orbits are told apart by their period (225 min).
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+from sgp4.api import WGS72, Satrec
+
+from comity.core import ComityError, Epoch
+from comity.orbits.earth import ROTATION_RATE, EarthOrientation, teme_to_itrf
+from comity.orbits.elements import MeanElements
+
+FloatArray = NDArray[np.float64]
+
+#: Gravitational parameter of WGS-72 (m³/s²), the one mean motions stand for.
+MU_WGS72 = 398_600.8e9
+
+_SGP4_REASONS = {
+    1: "its mean eccentricity leaves 0 … 1",
+    2: "its mean motion turns negative",
+    3: "its perturbed eccentricity leaves 0 … 1",
+    4: "its semilatus rectum turns negative",
+    6: "it has decayed",
+}
+#: SGP4 counts days from 1949-12-31 0h UTC.
+_DAYS_1949_TO_1970 = 7_306.0
+_NS_PER_DAY = 86_400_000_000_000
+
+
+class PropagationError(ComityError):
+    """No position exists for an object at a time asked for; names the object and why."""
+
+
+class Trajectory(Protocol):
+    """Where one object is over time.
+
+    ``source`` and ``epoch`` say which data it stands on; ``max_step_s`` is a step (s) small enough that a
+    cubic through two neighbouring states stays within a metre or so of the trajectory.
+    """
+
+    @property
+    def name(self) -> str:
+        """The object's name."""
+        ...
+
+    @property
+    def norad_id(self) -> int:
+        """Its catalogue number."""
+        ...
+
+    @property
+    def source(self) -> str:
+        """Where its data was read from."""
+        ...
+
+    @property
+    def epoch(self) -> Epoch:
+        """The instant its data belongs to."""
+        ...
+
+    @property
+    def max_step_s(self) -> float:
+        """Largest step (s) between two states that no event hides in."""
+        ...
+
+    def itrf(self, epoch: Epoch, seconds: FloatArray) -> tuple[FloatArray, FloatArray]:
+        """Positions (n, 3) m and velocities (n, 3) m/s, ITRF, at ``epoch + seconds`` (n,)."""
+        ...
+
+    def teme(self, epoch: Epoch, seconds: FloatArray) -> tuple[FloatArray, FloatArray]:
+        """The same in TEME."""
+        ...
+
+
+class SGP4Trajectory:
+    """SGP4 over one object's mean elements, with the Earth orientation to fix it to the ground.
+
+    Raises :class:`PropagationError` when SGP4 refuses the elements themselves.
+    """
+
+    __slots__ = ("_satrec", "elements", "eop", "max_step_s")
+
+    def __init__(self, elements: MeanElements, eop: EarthOrientation) -> None:
+        self.elements = elements
+        self.eop = eop
+        self._satrec = satrec(elements)
+        if self._satrec.error:
+            raise PropagationError(_refusal(elements, self._satrec.error))
+        self.max_step_s = _max_step_s(elements)
+
+    def __repr__(self) -> str:
+        return f"SGP4Trajectory({self.name!r}, {self.norad_id}, epoch {self.epoch})"
+
+    @property
+    def name(self) -> str:
+        """The object's name."""
+        return self.elements.name
+
+    @property
+    def norad_id(self) -> int:
+        """Its catalogue number."""
+        return self.elements.norad_id
+
+    @property
+    def source(self) -> str:
+        """Where its elements were read from."""
+        return self.elements.source
+
+    @property
+    def epoch(self) -> Epoch:
+        """Its elements' epoch."""
+        return self.elements.epoch
+
+    def teme(self, epoch: Epoch, seconds: FloatArray) -> tuple[FloatArray, FloatArray]:
+        """Positions (n, 3) m and velocities (n, 3) m/s, TEME, at ``epoch + seconds`` (n,) s.
+
+        Time since the elements' epoch is counted in SI seconds, so a leap second in between counts.
+        Raises :class:`PropagationError`, naming the first instant SGP4 has no answer for.
+        """
+        seconds = np.ascontiguousarray(seconds, dtype=np.float64)
+        since_days = ((epoch - self.elements.epoch) + seconds) / 86_400.0
+        # Only the difference from the elements' own Julian date matters to SGP4, and it is exact here.
+        days = np.full(len(seconds), self._satrec.jdsatepoch)
+        codes, position, velocity = self._satrec.sgp4_array(days, self._satrec.jdsatepochF + since_days)
+        if codes.any():
+            first = int(np.argmax(codes != 0))
+            raise PropagationError(_refusal(self.elements, int(codes[first]), epoch + float(seconds[first])))
+        return position * 1e3, velocity * 1e3
+
+    def itrf(self, epoch: Epoch, seconds: FloatArray) -> tuple[FloatArray, FloatArray]:
+        """Positions (n, 3) m and velocities (n, 3) m/s, ITRF, at ``epoch + seconds`` (n,) s.
+
+        Raises :class:`PropagationError` as :meth:`teme` does, :class:`comity.core.InputError` outside
+        the validity of the Earth orientation.
+        """
+        position, velocity = self.teme(epoch, seconds)
+        return teme_to_itrf(position, velocity, epoch, seconds, self.eop)
+
+
+def satrec(elements: MeanElements) -> Satrec:
+    """The ``sgp4`` package's record of these elements (its ``error`` is not looked at)."""
+    record = Satrec()
+    per_day = 2.0 * math.pi / 1440.0  # rev/day → rad/min
+    record.sgp4init(
+        WGS72,
+        "i",
+        0,  # the catalogue number plays no part, and some are longer than this field holds
+        _DAYS_1949_TO_1970 + elements.epoch.utc_unix_ns / _NS_PER_DAY,
+        elements.bstar,
+        elements.mean_motion_dot * per_day / 1440.0,
+        elements.mean_motion_ddot * per_day / 1440.0**2,
+        elements.eccentricity,
+        math.radians(elements.arg_of_perigee_deg),
+        math.radians(elements.inclination_deg),
+        math.radians(elements.mean_anomaly_deg),
+        elements.mean_motion * per_day,
+        math.radians(elements.raan_deg),
+    )
+    return record
+
+
+def sgp4_trajectories(
+    elements: Sequence[MeanElements], eop: EarthOrientation
+) -> tuple[list[SGP4Trajectory], list[PropagationError]]:
+    """Trajectories of many objects, and the refusals of those that have none."""
+    good: list[SGP4Trajectory] = []
+    refused: list[PropagationError] = []
+    for one in elements:
+        try:
+            good.append(SGP4Trajectory(one, eop))
+        except PropagationError as error:
+            refused.append(error)
+    return good, refused
+
+
+def _refusal(elements: MeanElements, code: int, at: Epoch | None = None) -> str:
+    reason = _SGP4_REASONS.get(code, f"SGP4 error {code}")
+    when = f" at {at.iso(0)}" if at is not None else ""
+    return (
+        f"{elements.name} ({elements.norad_id}): SGP4 has no position{when}: {reason} "
+        f"(elements of {elements.epoch.iso(0)})"
+    )
+
+
+def _max_step_s(elements: MeanElements) -> float:
+    """Step at which a cubic Hermite stays within about 1 m, from the angular rate at perigee.
+
+    The error of that cubic is h⁴·r⁗/384, and r⁗ ≈ r·ω⁴ with ω seen from the turning Earth.
+    """
+    rate = elements.mean_motion * 2.0 * math.pi / 86_400.0
+    axis = (MU_WGS72 / rate**2) ** (1.0 / 3.0)
+    e = elements.eccentricity
+    perigee = axis * (1.0 - e)
+    at_perigee = rate * math.sqrt(1.0 - e * e) / (1.0 - e) ** 2 + ROTATION_RATE
+    return float(min(300.0, max(10.0, (384.0 / (perigee * at_perigee**4)) ** 0.25)))

@@ -1,0 +1,93 @@
+"""Opening the operator's database: the engine, whole transactions, migrations."""
+
+from __future__ import annotations
+
+import sqlite3
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import Engine, create_engine, event, inspect, make_url, text
+from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError
+
+from comity.core import InputError
+
+#: The newest migration; a database that says so is opened without Alembic.
+HEAD = "0001"
+
+
+def database_url(place: str) -> str:
+    """``place`` as a SQLAlchemy URL: a URL stays, anything else is the path of a SQLite file."""
+    return place if "://" in place else f"sqlite:///{Path(place).expanduser().resolve()}"
+
+
+def open_engine(place: str) -> Engine:
+    """Engine of the database at ``place`` (file or URL), created or migrated to :data:`HEAD`.
+
+    Raises :class:`InputError` when it is not a Comity database or cannot be opened.
+    """
+    try:
+        url = make_url(database_url(place))
+        if url.get_backend_name() == "sqlite" and url.database:
+            _check_sqlite_file(Path(url.database))
+        engine = create_engine(url)
+    except (ArgumentError, NoSuchModuleError, ModuleNotFoundError) as error:
+        raise InputError(f"database {place!r} cannot be opened: {error}") from error
+    if engine.dialect.name == "sqlite":
+        _whole_sqlite_transactions(engine)
+    try:
+        _migrate(engine, place)
+    except DBAPIError as error:
+        raise InputError(f"database {place!r} cannot be used: {error.orig}") from error
+    return engine
+
+
+def _check_sqlite_file(path: Path) -> None:
+    if path.is_dir():
+        raise InputError(f"database {str(path)!r} is a folder: name a file, e.g. {path / 'comity.db'}")
+    if not path.parent.is_dir():
+        raise InputError(f"database {str(path)!r}: folder {str(path.parent)!r} does not exist")
+    if path.exists() and path.stat().st_size:
+        with path.open("rb") as file:
+            if file.read(16) != b"SQLite format 3\0":
+                raise InputError(f"{str(path)!r} is not a SQLite database: choose another --db")
+
+
+def _whole_sqlite_transactions(engine: Engine) -> None:
+    """Give SQLAlchemy, not the driver, the say over BEGIN, so that DDL and reads are inside it too."""
+
+    @event.listens_for(engine, "connect")
+    def on_connect(connection: sqlite3.Connection, record: Any) -> None:
+        connection.isolation_level = None
+        cursor = connection.cursor()
+        cursor.execute("PRAGMA foreign_keys = ON")
+        cursor.execute("PRAGMA busy_timeout = 30000")
+        cursor.close()
+
+    @event.listens_for(engine, "begin")
+    def on_begin(connection: Any) -> None:
+        connection.exec_driver_sql("BEGIN IMMEDIATE")
+
+
+def _migrate(engine: Engine, place: str) -> None:
+    with engine.begin() as connection:
+        tables = set(inspect(connection).get_table_names())
+        version = None
+        if "alembic_version" in tables:
+            version = connection.execute(text("SELECT version_num FROM alembic_version")).scalar()
+        elif tables:
+            raise InputError(f"{place!r} is a database of something else (tables {sorted(tables)[:3]})")
+        if version == HEAD:
+            return
+        # Alembic costs a third of a second to import: only pay when there is something to migrate.
+        from alembic import command
+        from alembic.config import Config
+        from alembic.util import CommandError
+
+        config = Config()
+        config.set_main_option("script_location", str(files("comity.stores").joinpath("migrations")))
+        config.attributes["connection"] = connection
+        try:
+            command.upgrade(config, "head")
+        except CommandError as error:
+            raise InputError(f"{place!r} was written by a newer Comity ({version}): {error}") from error
