@@ -1,6 +1,5 @@
-"""``python -m comity`` is the command ``comity``."""
+"""``python -m comity``."""
 
 from comity.cli import main
 
-if __name__ == "__main__":
-    main()
+main()

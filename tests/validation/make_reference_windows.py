@@ -115,12 +115,16 @@ def passes(line1, line2):
     fixed = earth_fixed(satellite, grid)
     if satellite.error or fixed is None:
         return None
+    # Long after decay sgp4's drag polynomials may throw an object far out without an error code.
+    if np.linalg.norm(fixed, axis=1).max() > 3 * 6378.135 * (1 + satellite.alta):
+        return None
     rows = []
     for name, place in SITES.items():
         position, up = site_frame(*place)
         height, elevation = above_mask(fixed, position, up)
         times, signs, tops = grid, height > 0, elevation
-        turning = (np.sign(np.diff(height[:-1])) != np.sign(np.diff(height[1:]))) & (abs(height[1:-1]) < NEAR_M)
+        climbs = np.diff(height) > 0
+        turning = (climbs[:-1] != climbs[1:]) & (abs(height[1:-1]) < NEAR_M)
         for k in np.nonzero(turning)[0] + 1:
             fine = np.arange(grid[k - 1], grid[k + 1], 0.005)
             h, e = above_mask(earth_fixed(satellite, fine), position, up)
@@ -162,9 +166,7 @@ def choose(full, count=300, seed=20240922):
         "retrograde": (15, lambda n, e, i, q, old: i > 101),
         "old": (34, lambda n, e, i, q, old: old),
     }
-    named = (
-        "KANOPUS", "RESURS-P", "ZORKIY", "DJIBOUTI", "METEOR-M2", "ARKTIKA", "GAOFEN-1", "GAOFEN-2", "GAOFEN-6",
-    )  # fmt: skip
+    named = ("KANOPUS", "RESURS-P", "ZORKIY", "DJIBOUTI", "METEOR-M2", "ARKTIKA", "GAOFEN-1", "GAOFEN-2")
     rng = np.random.default_rng(seed)
     pool = []
     for entry in objects(Path(full).read_text()):

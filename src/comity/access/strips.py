@@ -1,7 +1,7 @@
 """Areas cut into strips that one pass of an instrument can take.
 
-A strip runs along the ground track, is no wider than the swath, and as long as the area is there. Passes
-northward and southward get different strips.
+A strip runs along the ground track, is no wider than the swath, and as long as the area is there (600 km or
+twice its width at most). Passes northward and southward get different strips.
 
 **Numbers.** ``AREA/strip-N`` always means the same ground for the same area outline: N is written
 ``W…WCCKKKK`` with W the widest a strip of this cut may be (whole km), CC the heading class and KKKK the
@@ -30,7 +30,7 @@ from shapely.geometry.base import BaseGeometry
 from comity.access.antimeridian import polygon_on_earth, polygons_of
 from comity.access.areas import Area
 from comity.core import InputError
-from comity.fleet.assets import Instrument
+from comity.fleet import Instrument
 from comity.orbits.earth import ROTATION_RATE
 from comity.orbits.geodesy import EQUATORIAL_RADIUS_M
 
@@ -41,7 +41,8 @@ MIN_OVERLAP = 0.05
 #: An instrument that looks straight down cannot be aimed: its strips are this part of the swath, so that
 #: passes within a quarter of the swath of a strip's centre line take it whole.
 NADIR_PART = 0.5
-#: No strip is longer (about 90 s of imaging); longer ones are cut into equal parts.
+#: No strip is longer (about 90 s of imaging), unless it is wide: then twice its width. Longer ones are cut
+#: into equal parts.
 MAX_LENGTH_M = 600_000.0
 #: Nor shorter: an instrument is not switched on for less (about 1.5 s).
 MIN_LENGTH_M = 10_000.0
@@ -130,7 +131,7 @@ def track_heading_deg(lat_deg: float, inclination_deg: float, ascending: bool) -
 def cut_into_strips(area: Area, width_km: int, inclination_deg: float, ascending: bool) -> tuple[Strip, ...]:
     """All strips of an area for one width and kind of orbit; together they cover it.
 
-    Large areas are cut into blocks first (about 600 km along the track, and so wide that the track's
+    Large areas are cut into blocks first (about as long as a strip may be, and so wide that the track's
     heading turns by about 0.15 rad to either side), each with strips along its own middle's heading.
     Strips of a block are of equal width, at most ``width_km``. Results are kept for the next call.
 
@@ -148,8 +149,10 @@ def _cut(area: Area, width_km: int, code: int) -> tuple[Strip, ...]:
     ascending = code % 2 == 0
     inclination = (code // 2 + 0.5) * _INCLINATION_CLASS_DEG
     strips: list[Strip] = []
-    for block in _blocks(_world_parts(area.geometry), inclination, ascending):
-        for across, along in block.slices(width_km * 1e3):
+    width = width_km * 1e3
+    length = max(MAX_LENGTH_M, 2.0 * width)
+    for block in _blocks(_world_parts(area.geometry), length, inclination, ascending):
+        for across, along in block.slices(width, length):
             if len(strips) == MAX_STRIPS:
                 raise InputError(
                     f"{area.name!r} ({area.area_km2:,.0f} km²) needs more than {MAX_STRIPS:,} strips of "
@@ -187,8 +190,10 @@ class _Block:
         lon, lat = self._projection(across * c + along * s, along * c - across * s, inverse=True)
         return np.stack([lon, lat], axis=-1)
 
-    def slices(self, width_m: float) -> Iterator[tuple[tuple[float, float], tuple[float, float]]]:
-        """(across, along) spans of the strips of this block."""
+    def slices(
+        self, width_m: float, length_m: float
+    ) -> Iterator[tuple[tuple[float, float], tuple[float, float]]]:
+        """(across, along) spans of the strips of this block, no wider and no longer than said."""
         west, south, east, north = self.shape.bounds
         count = max(1, math.ceil((east - west) / width_m - 1e-9))
         shapely.prepare(self.shape)
@@ -197,7 +202,7 @@ class _Block:
             part = shapely.intersection(self.shape, shapely.box(across[0], south, across[1], north))
             spans = sorted((p.bounds[1], p.bounds[3]) for p in polygons_of(part) if p.area > 1.0)
             for first, last in _merged(spans):
-                pieces = max(1, math.ceil((last - first) / MAX_LENGTH_M - 1e-9))
+                pieces = max(1, math.ceil((last - first) / length_m - 1e-9))
                 step = (last - first) / pieces
                 for n in range(pieces):
                     yield across, _padded(first + n * step, first + (n + 1) * step)
@@ -243,7 +248,9 @@ class _Block:
         return polygon_on_earth(ring, (), what)
 
 
-def _blocks(parts: list[BaseGeometry], inclination: float, ascending: bool) -> Iterator[_Block]:
+def _blocks(
+    parts: list[BaseGeometry], length_m: float, inclination: float, ascending: bool
+) -> Iterator[_Block]:
     """Blocks small enough for one heading, from parts each within a hemisphere."""
     for part in parts:
         block = _Block(part, inclination, ascending)
@@ -252,7 +259,7 @@ def _blocks(parts: list[BaseGeometry], inclination: float, ascending: bool) -> I
         widest = min(_MAX_ACROSS_M, 2.0 * _MAX_CONVERGENCE * EQUATORIAL_RADIUS_M / max(1e-9, lean))
         # Near a pole no heading holds for long; cutting finer would not mend that.
         widest = max(widest, MAX_LENGTH_M / 2.0)
-        wide, long = (east - west) / widest, (north - south) / MAX_LENGTH_M
+        wide, long = (east - west) / widest, (north - south) / length_m
         if max(wide, long) <= _BLOCK_TOLERANCE:
             yield block
             continue
@@ -264,7 +271,7 @@ def _blocks(parts: list[BaseGeometry], inclination: float, ascending: bool) -> I
             boxes = [shapely.box(west, a, east, b) for a, b in pairwise(edges)]
         pieces = [_polygons(shapely.intersection(block.shape, box), _EDGE_STEP_M) for box in boxes]
         smaller = [shapely.transform(piece, block.to_earth) for piece in pieces if not piece.is_empty]
-        yield from _blocks(smaller, inclination, ascending)
+        yield from _blocks(smaller, length_m, inclination, ascending)
 
 
 def _world_parts(geometry: BaseGeometry) -> list[BaseGeometry]:

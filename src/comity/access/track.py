@@ -26,9 +26,9 @@ MEAN_RADIUS_M = 6_371_008.8
 class Track:
     """States of one object around an interval. Times are seconds from ``interval.start``.
 
-    ``nodes`` (n,) s, evenly ``step_s`` apart; ``inside`` the slice of them that spans the interval, ends
-    included. ``position`` (n, 3) m, ``velocity`` (n, 3) m/s relative to the turning Earth, and ``sun``
-    (n, 3) unit vectors to the Sun, all ITRF.
+    ``nodes`` (n,) s, evenly ``step_s`` apart, from before the interval to after it. ``position`` (n, 3) m,
+    ``velocity`` (n, 3) m/s relative to the turning Earth and ``sun`` (n, 3), unit vectors to the Sun, are
+    ITRF at the nodes.
     """
 
     trajectory: Trajectory
@@ -36,7 +36,6 @@ class Track:
     eop: EarthOrientation
     nodes: FloatArray
     step_s: float
-    inside: slice
     position: FloatArray
     velocity: FloatArray
     sun: FloatArray
@@ -54,13 +53,12 @@ class Track:
         return position, velocity
 
     def sun_direction(self, seconds: FloatArray) -> FloatArray:
-        """Unit vectors to the Sun (…, 3), ITRF, at times (…) s, good to 1e-6 rad."""
+        """Unit vectors from the geocentre to the Sun (…, 3), ITRF, at times (…) s, good to 1e-7 rad."""
         k, u = self._place(seconds)
-        angle = ROTATION_RATE * self.step_s * u[..., 0]
-        c, s = np.cos(angle), np.sin(angle)
-        sun = self.sun[k]  # it circles the axis once a day, and moves 0.0003° a node on its own
-        x, y = sun[..., 0], sun[..., 1]
-        return np.stack([x * c + y * s, y * c - x * s, sun[..., 2]], axis=-1)
+        # Both neighbours turned to the instant with the sky, then weighed: the Sun's own motion is slow.
+        before = _turned(self.sun[k], ROTATION_RATE * self.step_s * u[..., 0])
+        after = _turned(self.sun[k + 1], ROTATION_RATE * self.step_s * (u[..., 0] - 1.0))
+        return (1.0 - u) * before + u * after
 
     def down(self, position: FloatArray) -> FloatArray:
         """Unit vectors (…, 3) from ITRF positions to the geodetic nadir, along the ellipsoid's normal."""
@@ -83,12 +81,9 @@ def sample(trajectory: Trajectory, interval: Interval, eop: EarthOrientation) ->
 
     Raises whatever the trajectory does where it has no answer (:class:`comity.orbits.PropagationError`).
     """
-    count = max(1, math.ceil(interval.duration_s / min(MAX_STEP_S, trajectory.max_step_s)))
-    # Short intervals must not make long margins expensive: at least a step of 5 s there.
-    count = max(1, min(count, math.ceil(interval.duration_s / 5.0)))
-    step = interval.duration_s / count
-    margin = math.ceil(MARGIN_S / max(step, 5.0))
-    nodes = (np.arange(-margin, count + margin + 1)) * step
+    step = min(MAX_STEP_S, trajectory.max_step_s)
+    count = math.ceil((interval.duration_s + 2.0 * MARGIN_S) / step) + 1
+    nodes = np.arange(count, dtype=np.float64) * step - MARGIN_S
     position, velocity = trajectory.itrf(interval.start, nodes)
     few = np.linspace(0.0, interval.duration_s, 5)
     momentum = np.cross(*trajectory.teme(interval.start, few))
@@ -99,9 +94,15 @@ def sample(trajectory: Trajectory, interval: Interval, eop: EarthOrientation) ->
         eop=eop,
         nodes=nodes,
         step_s=step,
-        inside=slice(margin, margin + count + 1),
         position=position,
         velocity=velocity,
         sun=sun_direction_itrf(interval.start, nodes, eop),
         inclination_deg=float(np.degrees(np.mean(np.arccos(np.clip(cosine, -1.0, 1.0))))),
     )
+
+
+def _turned(vector: FloatArray, angle: FloatArray) -> FloatArray:
+    """Vectors (…, 3) fixed to the sky as the Earth sees them after turning by an angle (…), rad."""
+    c, s = np.cos(angle), np.sin(angle)
+    x, y = vector[..., 0], vector[..., 1]
+    return np.stack([x * c + y * s, y * c - x * s, vector[..., 2]], axis=-1)

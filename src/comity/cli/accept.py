@@ -10,10 +10,7 @@ from comity.cli.common import DEFAULT_DB, Db, Json, Now, console, open_store, pr
 from comity.core import InputError
 from comity.operations import expire_tasks, judge_items, offered_items
 
-app = typer.Typer()
 
-
-@app.command()
 def accept(
     item: Annotated[str | None, typer.Argument(help="One item's id.")] = None,
     order: Annotated[str | None, typer.Option(help="All offered items of this order.")] = None,

@@ -9,10 +9,7 @@ import typer
 from comity.cli.common import DEFAULT_DB, Db, Json, Now, console, open_store, print_json, time_of
 from comity.operations import cancel_order
 
-app = typer.Typer()
 
-
-@app.command()
 def cancel(
     order: Annotated[str, typer.Argument(help="Order's id.")],
     reason: Annotated[str, typer.Option(help="Why.")] = "",

@@ -6,7 +6,7 @@ import json
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.console import Console
@@ -14,12 +14,12 @@ from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeEl
 
 from comity.core import Epoch, StateError, SystemClock, encode
 from comity.core import Progress as ProgressCallback
-from comity.operations import Store
-from comity.stores import SqlStore
 
-Db = Annotated[
-    str, typer.Option("--db", help="SQLite file or database URL that holds the operator's state.")
-]
+if TYPE_CHECKING:  # the database and the solver behind it are slow to import: only who opens it pays
+    from comity.operations import Store
+    from comity.stores import SqlStore
+
+Db = Annotated[str, typer.Option("--db", help="SQLite file or database URL that holds the operator's state.")]
 Now = Annotated[
     str | None,
     typer.Option("--now", help="Act as if it were this time (ISO 8601 UTC); default: the programme's epoch."),
@@ -43,6 +43,8 @@ def console(*, stderr: bool = False) -> Console:
 @contextmanager
 def open_store(db: str) -> Iterator[SqlStore]:
     """The operator's store, closed at the end."""
+    from comity.stores import SqlStore
+
     store = SqlStore(db)
     try:
         yield store

@@ -22,10 +22,7 @@ from comity.cli.common import (
 from comity.core import InputError
 from comity.operations import deliver as make_products
 
-app = typer.Typer()
 
-
-@app.command()
 def deliver(
     folder: Annotated[Path, typer.Option("--out", help="Folder of the catalogue.")] = Path("delivery"),
     max_pixels: Annotated[int, typer.Option(help="Most pixels an image may have.")] = 20_000_000,

@@ -24,13 +24,10 @@ from comity.planning import Stop
 from comity.server.report import write_report
 from comity.stores import SqlStore
 
-app = typer.Typer()
-
 #: What the demo writes; an earlier demo's copies are replaced, anything else in the folder is kept.
 MADE = ("comity.db", "comity.db-journal", "stac", "export", "statements", "report.html")
 
 
-@app.command()
 def demo(
     folder: Annotated[Path, typer.Option("--dir", help="Folder to leave behind.")] = Path("joint-eo-demo"),
     seed: Annotated[int, typer.Option(help="Seed of everything simulated.")] = 1,
@@ -42,7 +39,9 @@ def demo(
     at = Epoch.from_iso(now) if now else programme.epoch or SystemClock().now()
     _make_room(folder)
     out = console()
-    out.print(f"{programme.title}: {len(programme.spacecraft)} spacecraft of {len(programme.partners)} partners")
+    out.print(
+        f"{programme.title}: {len(programme.spacecraft)} spacecraft of {len(programme.partners)} partners"
+    )
     store = SqlStore(str(folder / "comity.db"))
     try:
         with _steps() as step:
@@ -142,13 +141,17 @@ def _tell(programme: Programme, result: Walk, folder: Path, seconds: float) -> N
     out.print(plans)
     states = Counter(item.state for item in result.items)
     text = ", ".join(f"{count} {state}" for state, count in states.items())
-    out.print(f"{len(result.items)} images delivered ({text}); pixels coarsened for the demo, stated in each item")
+    out.print(
+        f"{len(result.items)} images delivered ({text}); pixels coarsened for the demo, stated in each item"
+    )
     paid = Table("partner", "revenue", "paid out")
     for statement in result.settlement.statements:
         earned = [t for t in statement.totals if t.kind in ("split", "pool")]
         out_paid = [str(-t.amount) for t in statement.totals if t.kind == "pay-out"]
         paid.add_row(
-            statement.name, "; ".join(f"{t.amount} {t.what}" for t in earned), "; ".join(out_paid) or "nothing"
+            statement.name,
+            "; ".join(f"{t.amount} {t.what}" for t in earned),
+            "; ".join(out_paid) or "nothing",
         )
     out.print(paid)
     out.print(f"Execution, clouds and images are SIMULATED. {programme.price_book.note}", style="yellow")

@@ -12,10 +12,7 @@ from comity.core import Epoch, InputError
 from comity.operations import execute as take_in
 from comity.operations import expire_tasks, read_report
 
-app = typer.Typer()
 
-
-@app.command()
 def execute(
     report: Annotated[
         Path | None,

@@ -4,76 +4,76 @@ from __future__ import annotations
 
 import sys
 from importlib import import_module
+from typing import Annotated
 
-import click
 import typer
-from typer.main import get_command
 
 from comity import __version__
 from comity.core import ComityError
 
-#: Command → (module, what it does). Each module has a Typer ``app``.
+#: Command → what it does. The module of the same name has a Typer ``app`` (a group) or a function of
+#: the command's name.
 COMMANDS = {
-    "demo": ("demo", "Walk the whole road on the embedded programme joint-eo."),
-    "programme": ("programme", "Check a programme file, or start running it."),
-    "windows": ("windows", "Find visibility and imaging windows."),
-    "request": ("request", "Add and list customers' requests."),
-    "quote": ("quote", "Price a request and decide its licences."),
-    "order": ("order", "Make a quote binding."),
-    "cancel": ("cancel", "Cancel an order."),
-    "status": ("status", "Show orders and their history."),
-    "plan": ("plan", "Make, explain and export plans."),
-    "execute": ("execute", "Take in what happened, or simulate it."),
-    "deliver": ("deliver", "Make the products of received acquisitions."),
-    "accept": ("accept", "Accept or refuse delivered items."),
-    "settle": ("settle", "Share out revenue and state the partners' accounts."),
-    "report": ("report", "Write the operator's report as one HTML page."),
-    "elements": ("elements", "Fetch orbital elements."),
+    "demo": "Walk the whole road on the embedded programme joint-eo.",
+    "programme": "Check a programme file, or start running it.",
+    "windows": "Find visibility and imaging windows.",
+    "request": "Add and list customers' requests.",
+    "quote": "Price a request and decide its licences.",
+    "order": "Make a quote binding.",
+    "cancel": "Cancel an order.",
+    "status": "Show orders and their history.",
+    "plan": "Make, explain and export plans.",
+    "execute": "Take in what happened, or simulate it.",
+    "deliver": "Make the products of received acquisitions.",
+    "accept": "Accept or refuse delivered items.",
+    "settle": "Share out revenue and state the partners' accounts.",
+    "report": "Write the operator's report as one HTML page.",
+    "elements": "Fetch orbital elements.",
 }
 
 
-class LazyGroup(click.Group):
-    """Loads a command's module when the command is named, so that small commands start fast."""
+def build_app(called: str | None) -> typer.Typer:
+    """The command line with the module of ``called`` loaded; the others only show their line of help."""
+    app = typer.Typer(
+        name="comity",
+        no_args_is_help=True,
+        add_completion=False,
+        pretty_exceptions_enable=False,
+        context_settings={"help_option_names": ["-h", "--help"]},
+    )
+    app.callback()(_root)
+    for name, text in COMMANDS.items():
+        if name != called:
+            app.command(name, help=text)(_not_loaded)
+            continue
+        module = import_module(f"comity.cli.{name}")
+        if hasattr(module, "app"):
+            app.add_typer(module.app, name=name, help=text)
+        else:
+            app.command(name, help=text)(getattr(module, name))
+    return app
 
-    def list_commands(self, ctx: click.Context) -> list[str]:
-        """All commands, in the order of the road."""
-        return list(COMMANDS)
 
-    def get_command(self, ctx: click.Context, name: str) -> click.Command | None:
-        """The command of this name, imported now."""
-        if name not in COMMANDS:
-            return None
-        command = get_command(import_module(f"comity.cli.{COMMANDS[name][0]}").app)
-        command.name = name
-        return command
-
-    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        """List the commands from the table above, without importing them."""
-        with formatter.section("Commands"):
-            formatter.write_dl([(name, text) for name, (_, text) in COMMANDS.items()])
-
-
-@click.command(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
-@click.version_option(__version__, prog_name="comity")
-def cli() -> None:
+def _root(
+    version: Annotated[
+        bool, typer.Option("--version", is_eager=True, help="Show the version and exit.")
+    ] = False,
+) -> None:
     """Run a joint satellite operator, from programme file to settlement."""
+    if version:
+        typer.echo(f"comity {__version__}")
+        raise typer.Exit
+
+
+def _not_loaded() -> None:
+    raise AssertionError("a command that is not called is never run")
 
 
 def main() -> None:
     """Entry point. Exit codes: 0 fine; 2 bad input or nothing usable; 3 some objects were skipped."""
+    called = next((word for word in sys.argv[1:] if not word.startswith("-")), None)
     try:
-        code = cli.main(standalone_mode=False)
+        build_app(called)()
     except ComityError as error:
         sys.stderr.write(f"comity: {error}\n")
-        code = 2
-    except (click.ClickException, typer.BadParameter) as error:
-        error.show()
-        code = 2
-    except (KeyboardInterrupt, click.Abort):
-        sys.stderr.write("comity: stopped\n")
-        code = 130
-    except BrokenPipeError:
-        # The reader went away (`comity windows … | head`): not our error; keep Python from complaining.
-        sys.stderr.close()
-        code = 0
-    sys.exit(code if isinstance(code, int) else 0)
+        sys.exit(2)

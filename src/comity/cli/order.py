@@ -9,10 +9,7 @@ import typer
 from comity.cli.common import DEFAULT_DB, Db, Json, Now, console, open_store, print_json, time_of
 from comity.operations import place_order
 
-app = typer.Typer()
 
-
-@app.command()
 def order(
     quote: Annotated[str, typer.Argument(help="Quote's id.")],
     db: Db = DEFAULT_DB,

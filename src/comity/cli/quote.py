@@ -21,10 +21,7 @@ from comity.cli.common import (
 from comity.commerce import Quote
 from comity.operations import make_quote
 
-app = typer.Typer()
 
-
-@app.command()
 def quote(
     request: Annotated[str, typer.Argument(help="Request's id.")],
     db: Db = DEFAULT_DB,

@@ -11,10 +11,7 @@ from comity.cli.common import DEFAULT_DB, Db, Now, console, open_store, time_of
 from comity.operations import read_account
 from comity.server.report import write_report
 
-app = typer.Typer()
 
-
-@app.command()
 def report(
     out: Annotated[Path, typer.Option(help="The page to write.")] = Path("report.html"),
     folder: Annotated[Path, typer.Option(help="Folder of the delivered catalogue.")] = Path("delivery"),

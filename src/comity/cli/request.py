@@ -9,8 +9,15 @@ import typer
 from rich.table import Table
 
 from comity.cli.common import DEFAULT_DB, Db, Json, Now, console, open_store, print_json, time_of
-from comity.core import Epoch, InputError, Interval
-from comity.fleet import Target, load_programme, point_target, targets_from_file, territory_target, unique_ids
+from comity.core import Epoch, InputError, Interval, read_text
+from comity.fleet import (
+    Target,
+    load_programme,
+    point_target,
+    targets_from_geojson,
+    territory_target,
+    unique_ids,
+)
 from comity.operations import add_request
 
 app = typer.Typer(help="What customers want.", no_args_is_help=True)
@@ -100,6 +107,6 @@ def _targets(points: list[str], areas: list[Path], countries: list[str]) -> tupl
             raise InputError(f"point {text!r} is not [NAME=]LON,LAT in degrees") from error
         targets.append(point_target(lon, lat, name if equals else None))
     for path in areas:
-        targets.extend(targets_from_file(path))
+        targets.extend(targets_from_geojson(read_text(path), path.stem, str(path)))
     targets.extend(territory_target(code) for code in countries)
     return unique_ids(targets)

@@ -12,10 +12,7 @@ from comity.cli.common import DEFAULT_DB, Db, Json, Now, console, open_store, pr
 from comity.operations import SettlementSummary, expire_tasks
 from comity.operations import settle as settle_all
 
-app = typer.Typer()
 
-
-@app.command()
 def settle(
     folder: Annotated[Path, typer.Option("--out", help="Folder of the statements.")] = Path("statements"),
     db: Db = DEFAULT_DB,

@@ -9,10 +9,7 @@ from rich.table import Table
 
 from comity.cli.common import DEFAULT_DB, Db, Json, console, open_store, print_json
 
-app = typer.Typer()
 
-
-@app.command()
 def status(
     order: Annotated[str | None, typer.Argument(help="One order's id; default: all.")] = None,
     db: Db = DEFAULT_DB,

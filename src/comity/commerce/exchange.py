@@ -43,7 +43,7 @@ class Conversion:
 
     @property
     def rate_text(self) -> str:
-        """The effective rate to 8 significant digits, e.g. ``"1 EUR = 103.2500 RUB"``; empty for none."""
+        """The effective rate to 8 significant digits, e.g. ``"1 EUR = 103.25 RUB"``; empty for none."""
         if not self.legs:
             return ""
         return f"1 {self.source.currency} = {float(self.factor):.8g} {self.result.currency}"

@@ -235,7 +235,9 @@ def _target_licence(target: str, decisions: list[Decision]) -> TargetLicence:
     effect: Effect = min((d.effect for d in decisions), key=_SEVERITY.__getitem__)
     if grants:
         owners = ", ".join(dict.fromkeys(grant.owner for grant in grants))
-        texts.insert(0, f"{name}: may be imaged by {owners}, at {grants[0].deliver_gsd_m:g} m or coarser.")
+        texts.insert(
+            0, f"{name}: may be imaged by {owners}, at {_metres(grants[0].deliver_gsd_m)} m or coarser."
+        )
     return TargetLicence(
         target=target, name=name, effect=effect, grants=tuple(grants), refusals=refusals, text=" ".join(texts)
     )
@@ -295,7 +297,7 @@ def _explain(decisions: Sequence[Decision]) -> str:
     """One sentence or two for decisions of one target that differ in owner and GSD only."""
     first = decisions[0]
     gsds = sorted({d.inputs.gsd_m for d in decisions})
-    span = f"{gsds[0]:g} m" if len(gsds) == 1 else f"{gsds[0]:g} to {gsds[-1]:g} m"
+    span = f"{_metres(gsds[0])} m" if len(gsds) == 1 else f"{_metres(gsds[0])} to {_metres(gsds[-1])} m"
     owners = ", ".join(dict.fromkeys(d.inputs.owner for d in decisions))
     place = f"{first.inputs.target_name} ({first.territory or 'at sea'})"
     act = f"{place}: imaging at {span} by spacecraft of {owners}"
@@ -303,8 +305,12 @@ def _explain(decisions: Sequence[Decision]) -> str:
         return f"{act} is allowed: no licence rule applies."
     verdict = {
         "allow": "is allowed",
-        "coarsen": f"is delivered no finer than {first.deliver_gsd_m or 0.0:g} m",
+        "coarsen": f"is delivered no finer than {_metres(first.deliver_gsd_m)} m",
         "refuse": "is refused",
     }[first.effect]
     reason = first.reason.strip().rstrip(".")
     return f"{act} {verdict} under rule {first.rule} ({first.title}): {reason}. Source: {first.source}."
+
+
+def _metres(gsd_m: float | None) -> str:
+    return "" if gsd_m is None else f"{round(gsd_m, 2):g}"

@@ -2,6 +2,7 @@
 
 from comity.core.codec import decode, encode
 from comity.core.errors import ComityError, InputError, StateError, UnknownIdError
+from comity.core.files import read_text, write_text
 from comity.core.money import Money, check_currency, to_decimal
 from comity.core.protocols import (
     Clock,
@@ -31,7 +32,9 @@ __all__ = [
     "check_currency",
     "decode",
     "encode",
+    "read_text",
     "silent",
     "to_decimal",
     "utc_mjd",
+    "write_text",
 ]

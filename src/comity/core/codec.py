@@ -18,7 +18,7 @@ from shapely.geometry import mapping, shape
 from shapely.geometry.base import BaseGeometry
 
 from comity.core.errors import InputError
-from comity.core.money import Money
+from comity.core.money import Money, to_decimal
 from comity.core.time import Epoch, Interval
 
 T = TypeVar("T")
@@ -56,7 +56,7 @@ def decode(kind: type[T], data: Json) -> T:
     """
     try:
         return cast(T, _decoder(kind)(data))
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
+    except (KeyError, TypeError, ValueError, AttributeError, ArithmeticError) as error:
         raise InputError(f"not the stored form of a {kind.__name__}: {error}") from error
 
 
@@ -72,20 +72,20 @@ def _decoder(kind: Any) -> Callable[[Json], Any]:
         inner = _decoder(next(a for a in args if a is not type(None)))
         return lambda data: None if data is None else inner(data)
     if origin is Literal:
-        return lambda data: data
+        return _literal(args)
     if origin in (tuple, list):
         return _sequence(origin, args)
     if origin in (dict, Mapping):
         key, item = _key(args[0]), _decoder(args[1])
         return lambda data: {key(k): item(v) for k, v in data.items()}
     if kind is Money:
-        return lambda data: Money(Decimal(data["amount"]), data["currency"])
+        return lambda data: Money(to_decimal(data["amount"]), data["currency"])
     if kind is Epoch:
         return Epoch.from_iso
     if kind is Interval:
         return Interval.from_iso
     if kind is Decimal:
-        return Decimal
+        return to_decimal
     if isinstance(kind, type) and issubclass(kind, BaseGeometry):
         return shape
     if isinstance(kind, type) and is_dataclass(kind):
@@ -93,6 +93,15 @@ def _decoder(kind: Any) -> Callable[[Json], Any]:
     if kind is float:
         return lambda data: None if data is None else float(data)
     return lambda data: data
+
+
+def _literal(options: tuple[Any, ...]) -> Callable[[Json], Any]:
+    def check(data: Json) -> Any:
+        if data not in options:
+            raise ValueError(f"{data!r} is not one of {', '.join(map(str, options))}")
+        return data
+
+    return check
 
 
 def _key(kind: Any) -> Callable[[str], Any]:

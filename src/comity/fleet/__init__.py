@@ -1,1 +1,76 @@
+"""Partners, spacecraft, instruments and stations; the programme file that declares them; territories."""
 
+from comity.fleet.assets import GroundStation, Instrument, Partner, Pointing, Source, Spacecraft
+from comity.fleet.geometry import area_km2
+from comity.fleet.products import (
+    Customer,
+    CustomerKind,
+    ExchangeRate,
+    Price,
+    PriceBook,
+    PriceUnit,
+    Product,
+    Request,
+    Rule,
+    Target,
+)
+from comity.fleet.programme import Programme
+from comity.fleet.programme_file import embedded_programmes, load_programme, programme_from_text
+from comity.fleet.targets import (
+    area_target,
+    band_targets,
+    point_target,
+    targets_from_file,
+    targets_from_geojson,
+    territory_target,
+    unique_ids,
+)
+from comity.fleet.territories import (
+    Territory,
+    border_band,
+    borders_in,
+    land_in,
+    neighbours,
+    territories_at,
+    territory,
+    territory_at,
+)
+
+__all__ = [
+    "Customer",
+    "CustomerKind",
+    "ExchangeRate",
+    "GroundStation",
+    "Instrument",
+    "Partner",
+    "Pointing",
+    "Price",
+    "PriceBook",
+    "PriceUnit",
+    "Product",
+    "Programme",
+    "Request",
+    "Rule",
+    "Source",
+    "Spacecraft",
+    "Target",
+    "Territory",
+    "area_km2",
+    "area_target",
+    "band_targets",
+    "border_band",
+    "borders_in",
+    "embedded_programmes",
+    "land_in",
+    "load_programme",
+    "neighbours",
+    "point_target",
+    "programme_from_text",
+    "targets_from_file",
+    "targets_from_geojson",
+    "territories_at",
+    "territory",
+    "territory_at",
+    "territory_target",
+    "unique_ids",
+]

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from comity.core import InputError, Interval
+from comity.core import ComityError, InputError, Interval
 from comity.fleet import geometry as geo
 from comity.fleet import products as p
 from comity.fleet import targets as places
 from comity.fleet.assets import GroundStation, Instrument, Partner, Source, Spacecraft
-from comity.fleet.checks import ASSUMED, Tables
+from comity.fleet.checks import ASSUMED, NOT_FIGURES, Tables
 from comity.fleet.problems import Problems
 from comity.fleet.programme import Programme
 from comity.fleet.schema import InstrumentTable, RequestTable, Sourced, StationTable, TargetTable
@@ -24,14 +24,18 @@ _UNITS = {
     "memory_gbit": ("memory_bits", 1e9),
     "downlink_mbps": ("downlink_bps", 1e6),
 }
-_NOT_FIGURES = {"id", "name", "owner", "pointing", "source", "sources"}
 
 
 def build(
-    tables: Tables, elements: Mapping[int, MeanElements], text: str, problems: Problems
+    tables: Tables,
+    elements: Mapping[int, MeanElements],
+    text: str,
+    problems: Problems,
+    *,
+    requests: bool = True,
 ) -> Programme | None:
     """The programme; mistakes in its requests' places are noted, and any mistake at all gives None."""
-    requests_fit = _requests_places(tables, problems)
+    places_of = _requests_places(tables, problems) if requests else {}
     if problems.any or tables.price_book is None:
         return None
     top = tables.top
@@ -110,9 +114,10 @@ def build(
         elements={craft.norad_id: elements[craft.norad_id] for craft in tables.spacecraft},
         requests=tuple(
             _request(
-                item, requests_fit[item.id], tables, {c.id: c for c in customers}, {x.id: x for x in products}
+                item, places_of[item.id], tables, {c.id: c for c in customers}, {x.id: x for x in products}
             )
             for item in tables.requests
+            if item.id in places_of
         ),
         text=text,
     )
@@ -123,7 +128,7 @@ def _sources(item: Sourced, citations: Mapping[str, str]) -> dict[str, Source]:
     found = {}
     for key in type(item).model_fields:
         text = item.sources.get(key, item.source)
-        if key in _NOT_FIGURES or text is None or getattr(item, key) is None:
+        if key in NOT_FIGURES or text is None or getattr(item, key) is None:
             continue
         field = _UNITS.get(key, (key, 1.0))[0]
         found[field] = Source(text=citations.get(text, text), assumed=text.startswith(ASSUMED))
@@ -227,8 +232,6 @@ def _requests_places(tables: Tables, problems: Problems) -> dict[str, tuple[p.Ta
     found: dict[str, tuple[p.Target, ...]] = {}
     for request in tables.requests:
         key = f"requests.{request.id}"
-        if request.start and request.end and request.end <= request.start:
-            problems.add(f"{key}.end", f"is not after the start {request.start}", str(request.end))
         targets: list[p.Target] = []
         for number, table in enumerate(request.targets, 1):
             path = f"{key}.targets[{number}]"
@@ -237,7 +240,7 @@ def _requests_places(tables: Tables, problems: Problems) -> dict[str, tuple[p.Ta
                 continue
             try:
                 targets += _places(place)
-            except InputError as error:
+            except ComityError as error:
                 problems.add(path, str(error))
         found[request.id] = places.unique_ids(targets, f"{request.id}-")
     return found

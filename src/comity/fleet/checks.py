@@ -26,6 +26,8 @@ from comity.fleet.schema import (
 
 #: Kinds of ``source`` text: these begin a figure that we made up and say so.
 ASSUMED = "assumed"
+#: Keys of a sourced table that are no figures.
+NOT_FIGURES = ("id", "name", "owner", "pointing", "source", "sources")
 
 
 @dataclass(slots=True, kw_only=True)
@@ -87,7 +89,8 @@ def _spacecraft(tables: Tables, problems: Problems) -> None:
         if first != craft.id:
             problems.add(f"{key}.norad_id", f"{first} has this number too", craft.norad_id)
     for station in tables.stations:
-        problems.known(f"stations.{station.id}.owner", station.owner, "partner", partners)
+        key = f"stations.{station.id}.owner"
+        problems.known(key, station.owner, "partner", partners, ": a station that nobody owns")
     _flown(tables, problems)
 
 
@@ -118,8 +121,8 @@ def _figures(tables: Tables, problems: Problems) -> None:
         for item in items:
             key = f"{group}.{getattr(item, 'id', '')}"
             for figure, text in item.sources.items():
-                if figure not in type(item).model_fields or figure in ("id", "source", "sources"):
-                    problems.known(f"{key}.sources", figure, "figure", list(type(item).model_fields)[4:])
+                known = [name for name in type(item).model_fields if name not in NOT_FIGURES]
+                problems.known(f"{key}.sources", figure, "figure", known)
                 _citation(tables, problems, f"{key}.sources.{figure}", text)
             if item.source:
                 _citation(tables, problems, f"{key}.source", item.source)
@@ -143,11 +146,9 @@ def _products(tables: Tables, problems: Problems) -> None:
             and set(product.bands) <= set(item.bands)
         ]
         if not fit:
-            problems.add(
-                f"products.{product.id}",
-                f"no instrument of the pool can make it: GSD ≤ {product.max_gsd_m:g} m,"
-                f" swath ≥ {product.min_swath_km:g} km, bands {', '.join(product.bands)}",
-            )
+            wide = f", swath ≥ {product.min_swath_km:g} km" if product.min_swath_km else ""
+            wanted = f"GSD ≤ {product.max_gsd_m:g} m{wide}, bands {', '.join(product.bands)}"
+            problems.add(f"products.{product.id}", f"no instrument of the pool can make it: {wanted}")
 
 
 def _prices(tables: Tables, problems: Problems) -> None:
@@ -237,5 +238,8 @@ def _requests(tables: Tables, problems: Problems) -> None:
             problems.add(f"{key}.days", "give either end or days, not both", request.days)
         if request.end is None and request.days is None:
             problems.add(f"{key}.end", "is missing: give end, or days after the start")
-        if request.start is None and tables.top.epoch is None:
+        start = request.start or tables.top.epoch
+        if start is None:
             problems.add(f"{key}.start", "is missing, and the programme has no epoch to start from")
+        elif request.end is not None and request.end <= start:
+            problems.add(f"{key}.end", f"is not after the start, {start.iso(0)}", request.end.iso(0))

@@ -8,8 +8,7 @@ more than 180° (which is then taken the short way round).
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
-from functools import cache
+from collections.abc import Callable, Sequence
 from itertools import pairwise
 
 import numpy as np
@@ -19,13 +18,15 @@ from pyproj import CRS, Geod, Transformer
 from shapely import affinity
 from shapely.geometry import LineString, MultiLineString, MultiPolygon, Point, Polygon, box
 from shapely.geometry.base import BaseGeometry
-from shapely.ops import transform as shapely_transform
 
 from comity.core import InputError
 
 Positions = Sequence[Sequence[float]] | NDArray[np.float64]
 
+Mapping = Callable[[NDArray[np.float64]], NDArray[np.float64]]
+
 _GEOD = Geod(ellps="WGS84")
+_GLOBE = CRS.from_epsg(4326)
 #: Within this distance of its centre an azimuthal equidistant projection stretches by < 0.03 %.
 _PIECE_M = 250_000.0
 
@@ -58,7 +59,7 @@ def polygon(rings: Sequence[Positions], what: str = "polygon", repair: bool = Fa
         if not repair:
             reason = shapely.is_valid_reason(flat)
             raise InputError(f"{what}: {_spoken(reason)}")
-        flat = shapely.make_valid(flat)
+        flat = shapely.make_valid(flat, method="structure", keep_collapsed=False)
     cut = _into_one_world(flat)
     if not repair and (cut.is_empty or cut.area == 0):
         raise InputError(f"{what}: encloses no area")
@@ -79,13 +80,22 @@ def bounding_box(west: float, south: float, east: float, north: float, what: str
 
 
 def area_km2(shape: BaseGeometry) -> float:
-    """Area on the WGS-84 ellipsoid, km² (edges geodesic; Karney 2013). Points and lines have none."""
-    if shape.geom_type not in ("Polygon", "MultiPolygon", "GeometryCollection"):
-        return 0.0
+    """Surface of a shape on the WGS-84 ellipsoid, km²; points and lines have none.
+
+    Edges are straight in lon, lat (RFC 7946 §3.1.1). Measured in the cylindrical equal-area projection
+    of the ellipsoid (Snyder 1987, *Map Projections*, USGS PP 1395, eq. 3-12), edges in steps of 0.1°.
+    """
     parts = _polygons(shape)
-    # Edges are lines in lon/lat: split long ones so that the geodesic between vertices keeps to them.
-    fine = [shapely.segmentize(part, 0.5) for part in parts]
-    return sum(abs(_GEOD.geometry_area_perimeter(shapely.orient_polygons(part))[0]) for part in fine) / 1e6
+    if not parts:
+        return 0.0
+    fine = shapely.segmentize(MultiPolygon(parts), 0.1)
+    return float(shapely.transform(fine, _equal_area).area) / 1e6
+
+
+def widest_m(shape: BaseGeometry) -> float:
+    """Mean width (m) of the widest of a shape's polygons: twice the area over the perimeter, geodesic."""
+    widths = [2e6 * area_km2(part) / _GEOD.geometry_length(part.boundary) for part in _polygons(shape)]
+    return max(widths, default=0.0)
 
 
 def buffer_m(shape: BaseGeometry, distance_m: float) -> BaseGeometry:
@@ -111,28 +121,38 @@ def buffer_m(shape: BaseGeometry, distance_m: float) -> BaseGeometry:
 
 def distance_m(shape: BaseGeometry, lon: float, lat: float) -> float:
     """Distance (m) from a position to the nearest point of a shape near it (azimuthal equidistant)."""
-    there, _ = _projections(round(lon, 6), round(lat, 6))
+    there, _ = _plane(lon, lat)
     near = shape.intersection(box(lon - 3, max(lat - 1.5, -90), lon + 3, min(lat + 1.5, 90)))
     if near.is_empty:
         return math.inf
-    return float(shapely_transform(there.transform, near).distance(Point(0.0, 0.0)))
+    return float(shapely.transform(near, there).distance(Point(0.0, 0.0)))
 
 
-@cache
-def _projections(lon: float, lat: float) -> tuple[Transformer, Transformer]:
+def _equal_area(lonlat: NDArray[np.float64]) -> NDArray[np.float64]:
+    """(n, 2) degrees → (n, 2) m in a plane where surfaces are true."""
+    e2 = _GEOD.f * (2.0 - _GEOD.f)
+    e = math.sqrt(e2)
+    sine = np.sin(np.radians(lonlat[:, 1]))
+    q = (1.0 - e2) * (sine / (1.0 - e2 * sine**2) + np.arctanh(e * sine) / e)
+    return np.column_stack([_GEOD.a * np.radians(lonlat[:, 0]), _GEOD.a * q / 2.0])
+
+
+def _plane(lon: float, lat: float) -> tuple[Mapping, Mapping]:
+    """Azimuthal equidistant projection about a centre (degrees → m) and its inverse, (n, 2) arrays."""
     flat = CRS.from_proj4(f"+proj=aeqd +lat_0={lat} +lon_0={lon} +ellps=WGS84 +units=m")
-    globe = CRS.from_epsg(4326)
+    there = Transformer.from_crs(_GLOBE, flat, always_xy=True)
+    back = Transformer.from_crs(flat, _GLOBE, always_xy=True)
     return (
-        Transformer.from_crs(globe, flat, always_xy=True),
-        Transformer.from_crs(flat, globe, always_xy=True),
+        lambda xy: np.column_stack(there.transform(xy[:, 0], xy[:, 1])),
+        lambda xy: np.column_stack(back.transform(xy[:, 0], xy[:, 1])),
     )
 
 
 def _buffer_piece(piece: Point | LineString, distance: float) -> BaseGeometry:
     centre = piece if isinstance(piece, Point) else piece.interpolate(0.5, normalized=True)
-    there, back = _projections(round(centre.x, 2), round(centre.y, 2))
-    flat = shapely_transform(there.transform, piece).buffer(distance, quad_segs=16)
-    ring = np.array(shapely_transform(back.transform, flat).exterior.coords)
+    there, back = _plane(centre.x, centre.y)
+    flat = shapely.transform(piece, there).buffer(distance, quad_segs=16)
+    ring = shapely.get_coordinates(shapely.transform(flat, back).exterior)
     return polygon([ring], repair=True)
 
 
@@ -184,6 +204,8 @@ def _beside(hole: NDArray[np.float64], shell: NDArray[np.float64]) -> NDArray[np
 
 
 def _into_one_world(flat: BaseGeometry) -> MultiPolygon:
+    if flat.is_empty:
+        return MultiPolygon()
     west, _, east, _ = flat.bounds
     if west >= -180.0 and east <= 180.0:
         return MultiPolygon(_polygons(flat))

@@ -18,10 +18,9 @@ from comity.core import InputError, UnknownIdError
 from comity.fleet import schema
 from comity.fleet.build import build
 from comity.fleet.checks import Tables, check_together
-from comity.fleet.elements_text import elements_from_text
 from comity.fleet.problems import Problems
 from comity.fleet.programme import Programme
-from comity.orbits import MeanElements
+from comity.orbits import MeanElements, nearest_in_time, parse_elements
 
 
 def embedded_programmes() -> tuple[str, ...]:
@@ -41,10 +40,10 @@ def load_programme(name_or_path: str | Path) -> Programme:
     path = Path(name_or_path)
     if given in embedded_programmes() and not isinstance(name_or_path, Path):
         folder: Traversable = _data()
-        return programme_from_text(_read(folder / f"{given}.toml"), base=folder, origin=f"{given}.toml")
+        return programme_from_text(_read(folder / f"{given}.toml"), base=folder, name=f"{given}.toml")
     if not path.exists() and path.suffix == "" and path.name == given:
         raise UnknownIdError("programme", given, embedded_programmes())
-    return programme_from_text(_read(path), base=path.parent, origin=given)
+    return programme_from_text(_read(path), base=path.parent, name=given)
 
 
 def programme_from_text(
@@ -52,35 +51,40 @@ def programme_from_text(
     *,
     elements: Mapping[int, MeanElements] | None = None,
     base: Traversable | None = None,
-    origin: str = "programme",
+    name: str = "programme",
+    requests: bool = True,
 ) -> Programme:
     """A programme from its TOML text.
 
     ``elements``: mean elements by NORAD id; given, they are used and the ``elements`` file that the
     text names is not read (this is how a stored programme is read again). ``base``: folder that file
-    is relative to. ``origin``: what to call the text in errors. Raises as :func:`load_programme`.
+    is relative to. ``name``: what to call the text in errors. ``requests``: whether to read the requests
+    that an example programme brings, which takes a third of a second for their places. Raises as
+    :func:`load_programme`.
     """
     if not text.strip():
-        raise InputError(f"{origin} is empty: a programme in TOML was expected")
+        raise InputError(f"{name} is empty: a programme in TOML was expected")
     try:
         data = tomllib.loads(text, parse_float=Decimal)
     except tomllib.TOMLDecodeError as error:
-        raise InputError(f"{origin}: not TOML: {error}") from error
-    problems = Problems(origin)
+        raise InputError(f"{name}: not TOML: {error}") from error
+    problems = Problems(name)
     tables = _tables(data, problems)
-    problems.raise_any() if tables is None else check_together(tables, problems)
-    assert tables is not None
-    known = dict(elements) if elements is not None else _elements(tables, base, problems)
-    if known is not None:
-        for craft in tables.spacecraft:
-            if craft.norad_id not in known:
-                where = tables.top.elements or "the elements given"
-                problems.add(
-                    f"spacecraft.{craft.id}.norad_id", f"{where} has no elements for it", craft.norad_id
-                )
-    programme = build(tables, known or {}, text, problems)
+    if tables is None:
+        problems.raise_any()
+        raise AssertionError("a programme that cannot be read has a problem")
+    check_together(tables, problems)
+    known = elements if elements is not None else _elements(tables, base, problems)
+    for craft in tables.spacecraft:
+        if known is not None and craft.norad_id not in known:
+            where = "the elements given" if elements is not None else tables.top.elements
+            problems.add(
+                f"spacecraft.{craft.id}.norad_id", f"there are no elements for it in {where}", craft.norad_id
+            )
+    programme = build(tables, known or {}, text, problems, requests=requests)
     problems.raise_any()
-    assert programme is not None
+    if programme is None:
+        raise AssertionError("a programme that cannot be built has a problem")
     return programme
 
 
@@ -113,21 +117,27 @@ def _tables(data: dict[str, Any], problems: Problems) -> Tables | None:
 
 
 def _elements(tables: Tables, base: Traversable | None, problems: Problems) -> dict[int, MeanElements] | None:
-    name = tables.top.elements
-    if name is None:
-        problems.add("elements", "is missing: the file with the spacecraft's orbital elements")
+    """Elements of the file beside the programme, by NORAD id; None (noted) when it cannot be read."""
+    file = tables.top.elements
+    if file is None:
+        problems.add("elements", "is missing: name the file with the spacecraft's orbital elements")
         return None
     if base is None:
-        problems.add(
-            "elements", "the file is relative to the programme's folder, which is not known here", name
-        )
+        problems.add("elements", "is relative to the programme's folder, which is not known here", file)
         return None
-    source = tables.top.elements_source or name
     try:
-        return elements_from_text(_read(base / name), source)
+        catalogue = parse_elements(_read(base / file), tables.top.elements_source or file)
     except InputError as error:
-        problems.add("elements", str(error), name)
+        problems.add("elements", str(error), file)
         return None
+    wanted = {craft.norad_id for craft in tables.spacecraft} - {one.norad_id for one in catalogue.elements}
+    if wanted and catalogue.skipped:  # perhaps what is missing stands there, but cannot be read
+        problems.add(
+            "elements", f"{len(catalogue.skipped)} object(s) skipped, first {catalogue.skipped[0]}", file
+        )
+    sets = catalogue.elements
+    at = tables.top.epoch or max(one.epoch for one in sets)
+    return {one.norad_id: one for one in nearest_in_time(sets, at)}
 
 
 def _data() -> Traversable:

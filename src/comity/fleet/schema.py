@@ -14,7 +14,7 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints
 from pydantic_core import PydanticCustomError
 
-from comity.core import Epoch, InputError, check_currency
+from comity.core import Epoch, InputError, UnknownIdError, check_currency
 from comity.fleet.products import CustomerKind, PriceUnit
 from comity.fleet.territories import territory_id
 
@@ -39,10 +39,9 @@ def _currency(value: str) -> str:
 
 def _country(value: str) -> str:
     try:
-        found = territory_id(value)
-    except InputError as error:
+        return territory_id(value)
+    except UnknownIdError as error:
         raise PydanticCustomError("territory", "{why}", {"why": str(error)}) from error
-    return found
 
 
 def _day(value: Any) -> Any:

@@ -11,6 +11,7 @@ import re
 import unicodedata
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import shapely
@@ -21,11 +22,6 @@ from comity.core import InputError
 from comity.fleet import geometry as geo
 from comity.fleet import territories as lands
 from comity.fleet.products import Target
-
-#: Part of an area (fraction, km²) from which a territory counts as touched: a border drawn from another
-#: map runs a few hundred metres beside ours without anybody meaning the strip between them.
-_TOUCH_FRACTION = 0.01
-_TOUCH_KM2 = 10.0
 
 
 def point_target(lon: float, lat: float, name: str | None = None, *, id: str | None = None) -> Target:
@@ -76,6 +72,17 @@ def band_targets(of: str, width_m: float, *, inside: Sequence[str] | None = None
         )
         for land in around
     )
+
+
+def targets_from_file(path: Path, name: str | None = None) -> tuple[Target, ...]:
+    """Targets of a GeoJSON file, as :func:`targets_from_geojson`; ``name`` is by default the file's own."""
+    try:
+        text = path.read_text(encoding="utf-8-sig")
+    except FileNotFoundError as error:
+        raise InputError(f"{path}: no such file") from error
+    except (OSError, UnicodeDecodeError) as error:
+        raise InputError(f"{path}: cannot be read as GeoJSON ({error})") from error
+    return targets_from_geojson(text, name or path.stem, str(path))
 
 
 def targets_from_geojson(text: str, name: str, origin: str = "GeoJSON") -> tuple[Target, ...]:
@@ -145,13 +152,7 @@ def unique_ids(targets: Iterable[Target], prefix: str = "") -> tuple[Target, ...
 
 
 def _target(shape: BaseGeometry, name: str, id: str | None) -> Target:
-    parts = lands.territories_at(shape)
-    size = geo.area_km2(shape)
-    touched = tuple(
-        land
-        for number, (land, fraction) in enumerate(parts)
-        if number == 0 or fraction >= _TOUCH_FRACTION or fraction * size >= _TOUCH_KM2
-    )
+    touched = tuple(land for land, _ in lands.territories_at(shape))
     return Target(
         id=id or _slug(name),
         name=name,

@@ -26,6 +26,10 @@ from comity.fleet.topojson import Topology
 SOURCE = "Natural Earth 4.1.0, 1:10m Admin 0 countries (de facto boundaries), via world-atlas 2.0.2"
 #: A place this near to a coast lies on it as far as the border data can tell.
 COAST_TOLERANCE_M = 5_000.0
+#: An area touches a territory with this fraction of its surface, or with a piece of this mean width (m).
+#: An outline drawn from another map runs some hundred metres beside our border, and nobody means the
+#: sliver between the two, however long.
+TOUCH_FRACTION, TOUCH_WIDTH_M = 0.01, 1_000.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -87,22 +91,27 @@ def territory_at(shape: BaseGeometry) -> str | None:
 
 
 def territories_at(shape: BaseGeometry) -> tuple[tuple[str, float], ...]:
-    """All territories an area touches with the fraction (0…1, planar) in each, largest first.
+    """All territories an area touches with the fraction of its surface (0…1) in each, largest first.
 
-    For a point: the one territory, with fraction 1. Fractions sum to less than 1 where part is sea.
+    Parts below both ``TOUCH_FRACTION`` and ``TOUCH_WIDTH_M`` are a difference between two maps, not a
+    place somebody wants, and are left out. For a point: the one territory, with fraction 1. Fractions
+    sum to less than 1 where part is sea.
     """
     if shape.is_empty:
         raise InputError("an empty shape lies nowhere")
     if isinstance(shape, Point):
         id = _at_point(shape)
         return ((id, 1.0),) if id else ()
-    whole = shape.area
+    whole = geo.area_km2(shape)
+    if whole == 0:
+        raise InputError(f"a {shape.geom_type} without surface lies in no territory: give a point or an area")
     found = []
     for row in _near(shape.bounds):
         outline = _territory(row.id).geometry
-        part = outline.intersection(shape).area / whole if whole else float(outline.intersects(shape))
-        if part > 0:
-            found.append((row.id, min(part, 1.0)))
+        part = outline.intersection(shape) if outline.intersects(shape) else MultiPolygon()
+        fraction = min(geo.area_km2(part) / whole, 1.0)
+        if fraction >= TOUCH_FRACTION or geo.widest_m(part) >= TOUCH_WIDTH_M:
+            found.append((row.id, fraction))
     return tuple(sorted(found, key=lambda pair: (-pair[1], pair[0])))
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
 
 import numpy as np
 import shapely
@@ -19,6 +18,7 @@ from shapely.geometry import box
 from shapely.geometry.base import BaseGeometry
 
 from comity.imagery.grid import ImageGrid
+from comity.imagery.sheets import Sheet
 
 #: Land inside west, south, east, north (degrees; west > east crosses the antimeridian), lon/lat.
 LandIn = Callable[[float, float, float, float], BaseGeometry]
@@ -27,25 +27,8 @@ LandIn = Callable[[float, float, float, float], BaseGeometry]
 REACH_M = 12_000.0
 
 
-@dataclass(frozen=True, slots=True)
-class CoastSheet:
-    """Distance to the coast, m, positive on land, (rows, cols) float32 at nodes of an image grid.
-
-    Node (i, j) stands at the corner of pixel ((i − margin)·step, (j − margin)·step).
-    """
-
-    distance_m: NDArray[np.float32]
-    step: int
-    margin: int
-
-    @property
-    def has_water(self) -> bool:
-        """Whether any node lies within a pixel or so of the sea."""
-        return bool((self.distance_m < REACH_M).any())
-
-
-def coast_sheet(grid: ImageGrid, land_in: LandIn) -> CoastSheet:
-    """Signed distance to the coast on ``grid``, at nodes about 60 m or 2 pixels apart."""
+def coast_sheet(grid: ImageGrid, land_in: LandIn) -> Sheet:
+    """Distance to the coast, m, positive on land, to ``REACH_M``; nodes about 60 m or 2 pixels apart."""
     step = max(1 if grid.pixel_m > 400.0 else 2, min(32, round(60.0 / grid.pixel_m)))
     node_m = step * grid.pixel_m
     # The margin lets coasts just outside tint the water inside, as they do in the next image.
@@ -56,7 +39,7 @@ def coast_sheet(grid: ImageGrid, land_in: LandIn) -> CoastSheet:
     north = grid.north + (margin + 0.5) * node_m
     land = _land_on(grid, land_in, (west, north - rows * node_m, west + cols * node_m, north), node_m)
     if land.is_empty:
-        return CoastSheet(np.full((rows, cols), -REACH_M, np.float32), step, margin)
+        return Sheet(np.full((rows, cols), -REACH_M, np.float32), step, margin)
     mask = rasterize(
         [(land, 1)],
         out_shape=(rows, cols),
@@ -65,12 +48,12 @@ def coast_sheet(grid: ImageGrid, land_in: LandIn) -> CoastSheet:
         merge_alg=MergeAlg.replace,
     ).astype(bool)
     if mask.all():
-        return CoastSheet(np.full((rows, cols), REACH_M, np.float32), step, margin)
+        return Sheet(np.full((rows, cols), REACH_M, np.float32), step, margin)
     inland = distance_transform_edt(mask).astype(np.float32) if mask.any() else np.zeros(mask.shape, np.float32)
     offshore = distance_transform_edt(~mask).astype(np.float32)
     # Half a node from either side to the line between them.
     distance = (inland - offshore - np.where(mask, 0.5, -0.5)) * node_m
-    return CoastSheet(np.clip(distance, -REACH_M, REACH_M).astype(np.float32), step, margin)
+    return Sheet(np.clip(distance, -REACH_M, REACH_M).astype(np.float32), step, margin)
 
 
 def _land_on(

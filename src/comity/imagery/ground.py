@@ -152,6 +152,36 @@ def _lakes(h: Floats) -> Floats:
     return lake.astype(np.float64)
 
 
+def reference_height(lon: Floats, lat: Floats) -> Floats:
+    """Height (m) that P.1510's temperatures belong to: the relief at their own 0.75° grain."""
+    values, at = _heights().window(lon, lat, margin=10)
+    return np.asarray(map_coordinates(uniform_filter(values, 9, mode="nearest"), at, order=1, mode="nearest"))
+
+
+#: Lakes of the Afar and Jordan rifts too narrow for a 5′ relief: lon, lat of the centre, half axes
+#: (km), azimuth of the long one (degrees). Extents from published areas and lengths, rounded.
+_SMALL_LAKES = (
+    ("Assal", 42.415, 11.665, 6.0, 3.2, 130.0),
+    ("Abbe", 41.78, 11.17, 9.0, 6.0, 45.0),
+    ("Afrera", 40.90, 13.28, 6.5, 4.5, 160.0),
+    ("Karum", 40.36, 14.06, 5.0, 3.5, 150.0),
+    ("Dead Sea", 35.50, 31.55, 25.0, 7.0, 5.0),
+)
+
+
+def small_lakes_m(lon: Floats, lat: Floats) -> Floats:
+    """About the distance (m) to the nearest small lake of the list, negative inside; at most 1e5."""
+    nearest = np.full(lon.shape, 1e5)
+    for _, lon0, lat0, long_km, short_km, azimuth in _SMALL_LAKES:
+        turn = np.radians(azimuth)
+        east = ((lon - lon0 + 180.0) % 360.0 - 180.0) * 111.32 * np.cos(np.radians(lat0))
+        north = (lat - lat0) * 110.57
+        along = (east * np.sin(turn) + north * np.cos(turn)) / long_km
+        across = (east * np.cos(turn) - north * np.sin(turn)) / short_km
+        nearest = np.minimum(nearest, (np.hypot(along, across) - 1.0) * short_km * 1000.0)
+    return nearest
+
+
 @cache
 def _rain(month: int) -> LonLatGrid:
     return LonLatGrid(package_array(f"837/v7_mt_month{month:02d}"), -180.125, -90.125, 0.25, 0.25)

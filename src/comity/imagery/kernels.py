@@ -19,8 +19,8 @@ F = np.float32
 
 #: Columns of an octave table, float64: one row per octave, coarse to fine.
 #: turn (cos, sin), 1/spacing (1/m), lattice origin of (u, v) = (0, 0) as fractions and whole cells,
-#: amplitude, kind (0 smooth, 1 ridged, 2 billowed), lattice seed.
-COLUMNS = ("cos", "sin", "per_m", "x0", "y0", "cell_x", "cell_y", "amplitude", "kind", "seed")
+#: amplitude, lattice seed.
+COLUMNS = ("cos", "sin", "per_m", "x0", "y0", "cell_x", "cell_y", "amplitude", "seed")
 
 _jit: Any = njit(cache=True, nogil=True, fastmath=True, error_model="numpy")
 _inline: Any = njit(cache=True, nogil=True, fastmath=True, error_model="numpy", inline="always")
@@ -84,20 +84,14 @@ def fbm(u, v, octaves):  # type: ignore[no-untyped-def]
     out = np.zeros((rows, cols), np.float32)
     for i in range(rows):
         for o in range(octaves.shape[0]):
-            c, s, k, x0, y0 = F(octaves[o, 0]), F(octaves[o, 1]), F(octaves[o, 2]), F(octaves[o, 3]), F(octaves[o, 4])
+            c, s, k = F(octaves[o, 0]), F(octaves[o, 1]), F(octaves[o, 2])
+            x0, y0 = F(octaves[o, 3]), F(octaves[o, 4])
             bx, by = np.int32(octaves[o, 5]), np.int32(octaves[o, 6])
-            a, kind, seed = F(octaves[o, 7]), octaves[o, 8], np.uint32(octaves[o, 9])
-            if kind == 0.0:
-                for j in range(cols):
-                    x = (c * u[i, j] - s * v[i, j]) * k + x0
-                    y = (s * u[i, j] + c * v[i, j]) * k + y0
-                    out[i, j] += a * _noise(x, y, bx, by, seed)[0]
-            else:
-                sign = F(1.0) if kind == 2.0 else F(-1.0)
-                for j in range(cols):
-                    x = (c * u[i, j] - s * v[i, j]) * k + x0
-                    y = (s * u[i, j] + c * v[i, j]) * k + y0
-                    out[i, j] += a * sign * (F(2.0) * abs(_noise(x, y, bx, by, seed)[0]) - F(0.45))
+            a, seed = F(octaves[o, 7]), np.uint32(octaves[o, 8])
+            for j in range(cols):
+                x = (c * u[i, j] - s * v[i, j]) * k + x0
+                y = (s * u[i, j] + c * v[i, j]) * k + y0
+                out[i, j] += a * _noise(x, y, bx, by, seed)[0]
     return out
 
 
@@ -140,7 +134,7 @@ def terrain(u, v, ground, gx, gy, rough, octaves, gullies, depth):  # type: igno
             c, s, k = F(octaves[o, 0]), F(octaves[o, 1]), F(octaves[o, 2])
             x0, y0 = F(octaves[o, 3]), F(octaves[o, 4])
             bx, by = np.int32(octaves[o, 5]), np.int32(octaves[o, 6])
-            a, seed = F(octaves[o, 7]), np.uint32(octaves[o, 9])
+            a, seed = F(octaves[o, 7]), np.uint32(octaves[o, 8])
             for j in range(cols):
                 x = (c * u[i, j] - s * v[i, j]) * k + x0
                 y = (s * u[i, j] + c * v[i, j]) * k + y0
@@ -153,7 +147,7 @@ def terrain(u, v, ground, gx, gy, rough, octaves, gullies, depth):  # type: igno
             c, s, k = F(gullies[o, 0]), F(gullies[o, 1]), F(gullies[o, 2])
             x0, y0 = F(gullies[o, 3]), F(gullies[o, 4])
             bx, by = np.int32(gullies[o, 5]), np.int32(gullies[o, 6])
-            a, seed = F(gullies[o, 7]), np.uint32(gullies[o, 9])
+            a, seed = F(gullies[o, 7]), np.uint32(gullies[o, 8])
             for j in range(cols):
                 x = (c * u[i, j] - s * v[i, j]) * k + x0
                 y = (s * u[i, j] + c * v[i, j]) * k + y0
@@ -189,30 +183,93 @@ def terrain(u, v, ground, gx, gy, rough, octaves, gullies, depth):  # type: igno
                 height[i, j] += w * wave / two_pi
                 sx[j] += w * k / two_pi * slope * (c * ex + s * ey)
                 sy[j] += w * k / two_pi * slope * (c * ey - s * ex)
-                bed = max(F(-0.35) - wave, F(0.0)) * F(1.55) * min(lean * F(12.0), F(1.0))
+                bed = max(F(-0.35) - wave, F(0.0)) * F(1.55) * min(lean * F(25.0), F(1.0))
                 channel[i, j] = max(channel[i, j], bed * a)
     return height, channel
 
 
 @_jit
 def enlarge(coarse, step, row0, col0, rows, cols, pitch):  # type: ignore[no-untyped-def]
-    """Bilinear samples of a grid whose node (i, j) stands at pixel corner (i·step, j·step).
+    """Bilinear samples, (rows, cols), of a grid whose node (i, j) stands at (i·step, j·step) pixels.
 
-    The result has one value per ``pitch`` pixels from (row0, col0), at pixel (or cell) centres for
-    pitch 1 and at the corners themselves for larger pitches.
+    Sample (i, j) is taken at (row0 + i·pitch, col0 + j·pitch) pixels, all as fractions of a pixel from
+    the corner of node (0, 0); outside the grid its edge goes on.
     """
     out = np.empty((rows, cols), np.float32)
-    half = F(0.5) if pitch == 1 else F(0.0)
     last_i, last_j = coarse.shape[0] - 2, coarse.shape[1] - 2
+    where = np.empty(cols, np.int32)
+    part = np.empty(cols, np.float32)
+    for j in range(cols):
+        x = min(max((col0 + j * pitch) / step, 0.0), last_j + 1.0)
+        where[j] = min(int(x), last_j)
+        part[j] = F(x - where[j])
+    line = np.empty(coarse.shape[1], np.float32)
     for i in range(rows):
-        y = (F(row0 + i * pitch) + half) / F(step)
-        iy = min(max(int(y), 0), last_i)
-        ty = y - F(iy)
+        y = min(max((row0 + i * pitch) / step, 0.0), last_i + 1.0)
+        iy = min(int(y), last_i)
+        ty = F(y - iy)
+        for j in range(coarse.shape[1]):
+            line[j] = coarse[iy, j] + ty * (coarse[iy + 1, j] - coarse[iy, j])
         for j in range(cols):
-            x = (F(col0 + j * pitch) + half) / F(step)
-            ix = min(max(int(x), 0), last_j)
-            tx = x - F(ix)
-            top = coarse[iy, ix] + tx * (coarse[iy, ix + 1] - coarse[iy, ix])
-            low = coarse[iy + 1, ix] + tx * (coarse[iy + 1, ix + 1] - coarse[iy + 1, ix])
-            out[i, j] = top + ty * (low - top)
+            left = line[where[j]]
+            out[i, j] = left + part[j] * (line[where[j] + 1] - left)
     return out
+
+
+@_jit
+def patchwork(u, v, weight, pixel, district, length, width, border, seed):  # type: ignore[no-untyped-def]
+    """Parcels of land at (u, v): districts, each with its own grid of rectangles.
+
+    Districts are the Voronoi cells of jittered points ``district`` metres apart; inside, rectangles
+    ``length`` × ``width`` lie at the district's own angle, rows shifted against each other. Computed
+    only where ``weight`` ≥ 0.02. Returns two tones of the parcel (0…1, even) and the part of a pixel
+    ``pixel`` metres wide that a border strip ``border`` metres wide covers (0…1).
+    """
+    rows, cols = u.shape
+    first = np.zeros((rows, cols), np.float32)
+    second = np.zeros((rows, cols), np.float32)
+    edge = np.zeros((rows, cols), np.float32)
+    s0 = np.uint32(seed)
+    per_u16 = F(1.0 / 65535.0)
+    for i in range(rows):
+        for j in range(cols):
+            if weight[i, j] < F(0.02):
+                continue
+            x = u[i, j] / district
+            y = v[i, j] / district
+            cell_x = np.int32(np.floor(x))
+            cell_y = np.int32(np.floor(y))
+            best = F(1e9)
+            next_best = F(1e9)
+            mark = np.uint32(0)
+            for p in range(-1, 2):
+                for q in range(-1, 2):
+                    h = _hash(cell_x + np.int32(q), cell_y + np.int32(p), s0)
+                    jx, jy = _gradient(h)
+                    ax = x - F(cell_x + q) - F(0.5) - F(0.45) * jx
+                    ay = y - F(cell_y + p) - F(0.5) - F(0.45) * jy
+                    d = ax * ax + ay * ay
+                    if d < best:
+                        next_best = best
+                        best = d
+                        mark = h
+                    elif d < next_best:
+                        next_best = d
+            angle = F(np.int32(mark & np.uint32(0xFFFF))) * per_u16 * F(3.1415927)
+            stretch = F(0.7) + F(0.6) * F(np.int32(mark >> np.uint32(16))) * per_u16
+            c, s = np.cos(angle), np.sin(angle)
+            a = (c * u[i, j] - s * v[i, j]) / (width * stretch)
+            row = np.floor(a)
+            shift = _hash(np.int32(row), np.int32(7), mark)
+            b = (s * u[i, j] + c * v[i, j]) / (length * stretch) + F(np.int32(shift & np.uint32(0xFFFF))) * per_u16
+            piece = np.floor(b)
+            tone = _hash(np.int32(row), np.int32(piece), mark)
+            first[i, j] = F(np.int32(tone & np.uint32(0xFFFF))) * per_u16
+            second[i, j] = F(np.int32(tone >> np.uint32(16))) * per_u16
+            da = (F(0.5) - abs(a - row - F(0.5))) * width * stretch
+            db = (F(0.5) - abs(b - piece - F(0.5))) * length * stretch
+            dd = (np.sqrt(next_best) - np.sqrt(best)) * district * F(0.5)
+            inside = min(min(da, db), dd * F(0.6))
+            cover = (border * F(0.5) - inside) / pixel + F(0.5)
+            edge[i, j] = min(max(cover, F(0.0)), F(1.0)) * min(border / pixel, F(1.0))
+    return first, second, edge

@@ -69,7 +69,6 @@ def octaves(
     finest_m: float,
     gain: float,
     amplitude: float = 1.0,
-    billowed: bool = False,
 ) -> NDArray[np.float64]:
     """An octave table for :mod:`comity.imagery.kernels`, coarse to fine, spacing halved each time.
 
@@ -89,7 +88,6 @@ def octaves(
         c, s = math.cos(turn), math.sin(turn)
         x = (c * frame.u0 - s * frame.v0) / spacing + float(words[1]) / 2**20
         y = (s * frame.u0 + c * frame.v0) / spacing + float(words[2]) / 2**20
-        kind = 2.0 if billowed else 0.0
         rows.append(
             (
                 c,
@@ -100,7 +98,6 @@ def octaves(
                 math.floor(x),
                 math.floor(y),
                 amplitude * gain**n * fade,
-                kind,
                 float(words[0]),
             )
         )

@@ -4,6 +4,7 @@ from comity.operations.account import Account, read_account
 from comity.operations.delivery import Judgement, deliver, judge_items, offered_items
 from comity.operations.execution import ExecutionSummary, Outcome, execute, simulate
 from comity.operations.explain import OrderAccount, TaskAccount, explain_order
+from comity.operations.memory import MemoryStore
 from comity.operations.orders import (
     add_request,
     advance,
@@ -36,6 +37,7 @@ __all__ = [
     "ExecutionSummary",
     "ItemRecord",
     "Judgement",
+    "MemoryStore",
     "OpportunitySet",
     "Order",
     "OrderAccount",

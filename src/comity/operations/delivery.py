@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import shapely
+from shapely.geometry.base import BaseGeometry
 
 from comity.core import Epoch, Progress, StateError, silent
 from comity.fleet import Programme, Request
@@ -132,7 +133,7 @@ def _describe(work: UnitOfWork, programme: Programme, request: Request, activity
     )
 
 
-def polygons_of(geometry: shapely.Geometry) -> shapely.Geometry:
+def polygons_of(geometry: BaseGeometry) -> BaseGeometry:
     """The polygons of a geometry, without the lines and points that clipping leaves."""
     parts = [p for p in shapely.get_parts(geometry) if p.geom_type in ("Polygon", "MultiPolygon")]
     return shapely.union_all(parts)
@@ -174,7 +175,9 @@ def offered_items(store: Store, *, item: str | None = None, order: str | None = 
         if item is not None:
             record = work.items.get(item)
             if record.state != "offered":
-                raise StateError(f"{item} is already {record.state}: {record.state_reason or 'no reason given'}")
+                raise StateError(
+                    f"{item} is already {record.state}: {record.state_reason or 'no reason given'}"
+                )
             return [record]
         if order is not None:
             work.orders.get(order)

@@ -150,7 +150,8 @@ def _judge(
     work: UnitOfWork, executed: Iterable[Activity], at: Epoch
 ) -> tuple[tuple[str, ...], tuple[str, ...]]:
     """What the outcomes mean for tasks and orders: a new try while the window lasts, else failure."""
-    retried, expired = [], []
+    retried: list[str] = []
+    expired: list[str] = []
     by_task: dict[str, list[Activity]] = {}
     for activity in executed:
         if activity.kind == "acquisition" and activity.task is not None:

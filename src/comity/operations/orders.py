@@ -30,7 +30,7 @@ from comity.core import (
     ThreadExecutor,
     silent,
 )
-from comity.fleet import Programme, Request, Target, territories_at
+from comity.fleet import PriceUnit, Programme, Request, Target
 from comity.operations.ports import Store, UnitOfWork
 from comity.operations.records import OpportunitySet, Order, OrderStatus, OrderStatusCode
 from comity.operations.settlement import book, credit_rest
@@ -179,7 +179,6 @@ def licence_decisions(programme: Programme, request: Request, now: Epoch) -> tup
             owner=owner,
             gsd_m=gsd_m,
             at=now,
-            territories=[name for name, _ in territories_at(target.geometry)],
         )
         for target in request.targets
         for owner, gsd_m in offers
@@ -218,7 +217,7 @@ def make_quote(
 
 
 def _feasible(
-    unit: str, request: Request, target: Target, windows: Sequence[ImagingWindow]
+    unit: PriceUnit, request: Request, target: Target, windows: Sequence[ImagingWindow]
 ) -> Decimal | int:
     """How much of a target there are windows for: periods with one, or km² under their footprints."""
     mine = [w for w in windows if w.target.split("/strip-")[0] == target.id]
@@ -323,6 +322,7 @@ def close_if_done(work: UnitOfWork, order_id: str, now: Epoch) -> Order:
     """End the order once no task can go on and no item awaits a word; credit what was not delivered."""
     order = work.orders.get(order_id)
     if order.status in FINAL:
+        credit_rest(work, order_id, now, f"not delivered: order {order.status}")
         return order
     tasks = work.tasks.all(order=order_id)
     waiting = work.items.all(order=order_id, state="offered")

@@ -152,7 +152,7 @@ def _problem(situation: Situation, executor: Executor) -> Problem:
     used = {c.opportunity.spacecraft for c in situation.candidates} | {
         a.spacecraft for a in situation.waiting
     }
-    stored = {name: 0.0 for name in used}
+    stored = dict.fromkeys(used, 0.0)
     for activity in situation.waiting:
         stored[activity.spacecraft] += activity.bits
     contacts = [

@@ -38,15 +38,24 @@ class Collection(Protocol[R]):
 class UnitOfWork(Protocol):
     """One transaction: what is put inside ``with`` is kept whole at its end, or not at all."""
 
-    requests: Collection[Request]
-    opportunities: Collection[OpportunitySet]
-    quotes: Collection[Quote]
-    orders: Collection[Order]
-    tasks: Collection[OrderTask]
-    plans: Collection[PlanRecord]
-    activities: Collection[Activity]
-    items: Collection[ItemRecord]
-    billings: Collection[Billing]
+    @property
+    def requests(self) -> Collection[Request]: ...
+    @property
+    def opportunities(self) -> Collection[OpportunitySet]: ...
+    @property
+    def quotes(self) -> Collection[Quote]: ...
+    @property
+    def orders(self) -> Collection[Order]: ...
+    @property
+    def tasks(self) -> Collection[OrderTask]: ...
+    @property
+    def plans(self) -> Collection[PlanRecord]: ...
+    @property
+    def activities(self) -> Collection[Activity]: ...
+    @property
+    def items(self) -> Collection[ItemRecord]: ...
+    @property
+    def billings(self) -> Collection[Billing]: ...
 
     def programme(self) -> Programme:
         """The programme this operator runs; raises :class:`comity.core.StateError` before there is one."""

@@ -81,7 +81,9 @@ def walk(
         begun = time.perf_counter()
         try:
             plans.append(
-                make_plan(store, now=at, seed=seed, stop=stop, executor=executor, progress=step(f"plan {number}"))
+                make_plan(
+                    store, now=at, seed=seed, stop=stop, executor=executor, progress=step(f"plan {number}")
+                )
             )
         except StateError:
             break
@@ -89,7 +91,9 @@ def walk(
         timed("plans", begun)
         execute(store, now=at, until=until, seed=seed)
         begun = time.perf_counter()
-        deliver(store, folder, now=until, seed=seed, max_pixels=max_pixels, progress=step(f"products {number}"))
+        deliver(
+            store, folder, now=until, seed=seed, max_pixels=max_pixels, progress=step(f"products {number}")
+        )
         timed("products", begun)
         judge_items(store, offered_items(store), now=until, within_limits=True)
         expire_tasks(store, now=until)

@@ -23,10 +23,9 @@ from comity.commerce import (
     statement_csv,
 )
 from comity.commerce import settle as settle_partners
-from comity.core import Epoch
-from comity.operations.files import write_text
+from comity.core import Epoch, write_text
 from comity.operations.ports import Store, UnitOfWork
-from comity.operations.records import Activity, ItemRecord
+from comity.operations.records import ItemRecord
 
 
 def book(work: UnitOfWork, *transactions: Transaction) -> None:
@@ -43,23 +42,18 @@ def charge(work: UnitOfWork, item: ItemRecord, at: Epoch) -> Invoice:
     activity = work.activities.get(item.activity)
     billing = work.billings.get(item.order)
     task = work.tasks.get(item.task)
-    line = billing.quote.line(task.target)
     invoice = invoice_item(
         billing,
         invoice_id=work.next_id("invoice"),
         item=item.id,
         target=task.target,
-        quantity=_quantity(work, activity, line.quantity) if line.unit == "km2" else 1,
+        quantity=_quantity(work, item, billing),
         at=at,
     )
-    usages = (
-        Usage(partner=programme.craft(activity.spacecraft).owner, kind="satellite", weight=1),
-        Usage(
-            partner=programme.station(str(activity.received_by)).owner,
-            kind="station",
-            weight=max(1, round(activity.bits)),
-        ),
-    )
+    usages = [Usage(partner=programme.craft(activity.spacecraft).owner, kind="satellite", weight=1)]
+    if activity.received_by is not None:
+        station = programme.station(activity.received_by)
+        usages.append(Usage(partner=station.owner, kind="station", weight=max(1, round(activity.bits))))
     book(
         work,
         invoice_transaction(invoice),
@@ -69,23 +63,38 @@ def charge(work: UnitOfWork, item: ItemRecord, at: Epoch) -> Invoice:
     return invoice
 
 
-def _quantity(work: UnitOfWork, activity: Activity, whole: Decimal) -> Decimal:
-    """km² of the task that this acquisition is the first to bring to an accepted item."""
-    task = work.tasks.get(str(activity.task))
+def _quantity(work: UnitOfWork, item: ItemRecord, billing: Billing) -> Decimal:
+    """What an item delivers of its line's unit: the km² that no accepted item had brought, or 1.
+
+    A scene or pass that takes several strips counts once, with the first of them.
+    """
+    task = work.tasks.get(item.task)
+    line = billing.quote.line(task.target)
+    if line.unit != "km2":
+        others = [i for i in work.items.all(task=task.id, state="accepted") if i.id != item.id]
+        return Decimal(0 if others else 1)
+    activity = work.activities.get(item.activity)
     had: set[int] = set()
     for other in work.items.all(task=task.id, state="accepted"):
         if other.activity != activity.id:
             had |= set(work.activities.get(other.activity).cells)
     part = sum(task.cell_weights[cell] for cell in activity.cells if cell not in had)
-    return (whole * Decimal(repr(part))).quantize(AREA_STEP_KM2)
+    return (line.quantity * Decimal(repr(float(part)))).quantize(AREA_STEP_KM2)
 
 
 def credit_rest(work: UnitOfWork, order: str, at: Epoch, reason: str) -> None:
-    """Release what is neither invoiced nor credited of an order; nothing where nothing is open."""
+    """Release what is neither invoiced nor credited of an order, nor offered and awaiting a word."""
     billing = work.billings.get(order)
-    if billing.closed:
+    rest = {line.target: billing.open_part(line.target).quantity for line in billing.quote.lines}
+    for item in work.items.all(order=order, state="offered"):
+        target = work.tasks.get(item.task).target
+        rest[target] = max(Decimal(0), rest[target] - _quantity(work, item, billing))
+    rest = {target: quantity for target, quantity in rest.items() if quantity}
+    if not rest:
         return
-    note = credit_open(billing, note_id=work.next_id("credit-note"), reason=reason, at=at)
+    note = credit_open(
+        billing, note_id=work.next_id("credit-note"), reason=reason, at=at, quantities=rest
+    )
     book(work, credit_transaction(note))
     work.billings.put(billing.with_credit_note(note))
 
@@ -115,8 +124,7 @@ def settle(store: Store, *, now: Epoch, folder: Path | None = None) -> Settlemen
         ledger = work.ledger()
         statements = tuple(statement(partner, ledger) for partner in programme.partners)
         billings = tuple(work.billings.all())
-    files = []
+    files: list[Path] = []
     if folder is not None:
-        for each in statements:
-            files.append(write_text(folder / f"{each.partner}.csv", statement_csv(each)))
+        files = [write_text(folder / f"{each.partner}.csv", statement_csv(each)) for each in statements]
     return SettlementSummary(run=run, statements=statements, files=tuple(files), billings=billings)

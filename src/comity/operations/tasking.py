@@ -8,9 +8,8 @@ import json
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-from comity.core import Epoch, InputError, StateError, encode
+from comity.core import Epoch, InputError, StateError, encode, read_text, write_text
 from comity.operations.execution import Outcome
-from comity.operations.files import write_text
 from comity.operations.orders import advance
 from comity.operations.ports import Store
 from comity.operations.records import Activity
@@ -86,9 +85,7 @@ def _schedule_row(activity: Activity, norad_id: int) -> tuple[object, ...]:
     )
 
 
-def _write(
-    stem: Path, columns: Sequence[str], rows: Iterable[Sequence[object]], now: Epoch
-) -> list[Path]:
+def _write(stem: Path, columns: Sequence[str], rows: Iterable[Sequence[object]], now: Epoch) -> list[Path]:
     rows = list(rows)
     out = io.StringIO()
     writer = csv.writer(out, lineterminator="\n")
@@ -108,12 +105,7 @@ def read_report(path: Path) -> list[Outcome]:
     ``state`` is ``done`` or ``failed``; ``cloud`` (0…1) and ``text`` may be empty. Raises
     :class:`InputError` naming the file and line of what cannot be read.
     """
-    try:
-        text = path.read_text(encoding="utf-8-sig")
-    except (OSError, UnicodeDecodeError) as error:
-        raise InputError(f"cannot read report {path}: {error}") from error
-    if not text.strip():
-        raise InputError(f"report {path} is empty")
+    text = read_text(path)
     if text.lstrip().startswith(("[", "{")):
         try:
             data = json.loads(text)

@@ -10,7 +10,7 @@ from pathlib import Path
 from comity.core import Epoch, InputError, UnknownIdError
 from comity.orbits import omm
 from comity.orbits.elements import MeanElements
-from comity.orbits.tle import parse_tle, split_tle
+from comity.orbits.tle import parse_alpha5, parse_tle, split_tle
 
 _FORMATS = "TLE, 3LE, or CCSDS OMM as XML, KVN, JSON or CelesTrak CSV"
 _MAX_BYTES = 500_000_000
@@ -18,14 +18,16 @@ _MAX_BYTES = 500_000_000
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Skipped:
-    """An object that could not be read: its name (where known), where it stands, and why."""
+    """An object that could not be read: what is known of its name and number, where it stands, and why."""
 
     name: str
+    norad_id: int | None
     where: str
     reason: str
 
     def __str__(self) -> str:
-        return f"{self.name or 'object'} ({self.where}): {self.reason}"
+        called = self.name or ("object" if self.norad_id is None else f"NORAD {self.norad_id}")
+        return f"{called} ({self.where}): {self.reason}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -96,7 +98,7 @@ def select(elements: Sequence[MeanElements], wanted: str) -> tuple[MeanElements,
         key = part.strip()
         if not key:
             raise InputError(f"{wanted!r} has an empty name between its commas")
-        found = [one for one in elements if key.isdigit() and one.norad_id == int(key)]
+        found = [one for one in elements if key.isdecimal() and one.norad_id == int(key)]
         found = found or [one for one in elements if one.name.casefold() == key.casefold()]
         if not found:
             names = {one.name.casefold(): one.name for one in elements}
@@ -129,14 +131,19 @@ def _objects(text: str, source: str) -> Iterator[MeanElements | Skipped]:
         yield from _messages(omm.read_csv, start, source)
     else:
         for lines in split_tle(text):
-            where = f"line {lines.line_no}"
-            if lines.fault:
-                yield Skipped(name=lines.name or lines.line1[2:7].strip(), where=where, reason=lines.fault)
-                continue
-            try:
-                yield parse_tle(lines.line1, lines.line2, lines.name, source)
-            except InputError as error:
-                yield Skipped(name=lines.name or lines.line1[2:7].strip(), where=where, reason=str(error))
+            reason = lines.fault
+            if not reason:
+                try:
+                    yield parse_tle(lines.line1, lines.line2, lines.name, source)
+                    continue
+                except InputError as error:
+                    reason = str(error)
+            yield Skipped(
+                name=lines.name,
+                norad_id=_number(lines.line1[2:7]),
+                where=f"line {lines.line_no}",
+                reason=reason,
+            )
 
 
 def _messages(
@@ -144,9 +151,21 @@ def _messages(
 ) -> Iterator[MeanElements | Skipped]:
     for where, fields in read(text):
         if isinstance(fields, str):
-            yield Skipped(name="", where=where, reason=fields)
+            yield Skipped(name="", norad_id=None, where=where, reason=fields)
             continue
         try:
             yield omm.elements_from_omm(fields, source)
         except InputError as error:
-            yield Skipped(name=str(fields.get("OBJECT_NAME") or ""), where=where, reason=str(error))
+            yield Skipped(
+                name=str(fields.get("OBJECT_NAME") or ""),
+                norad_id=_number(str(fields.get("NORAD_CAT_ID") or "")),
+                where=where,
+                reason=str(error),
+            )
+
+
+def _number(text: str) -> int | None:
+    try:
+        return parse_alpha5(text)
+    except InputError:
+        return None

@@ -46,6 +46,7 @@ _FIXED = {
     "TIME_SYSTEM": ("UTC",),
     "MEAN_ELEMENT_THEORY": ("SGP4", "SGP/SGP4", "SDP4"),
 }
+_DAY_OF_YEAR = re.compile(r"(\d{4})-(\d{3})(T.*)?")
 _UNIT = re.compile(r"\s*\[[^\]]*\]\s*$")
 
 #: One message: where it stands in its text, and its keywords (or what is wrong with it).
@@ -72,7 +73,7 @@ def elements_from_omm(fields: Mapping[str, object], source: str = "") -> MeanEle
         name=_text(fields, "OBJECT_NAME") or f"NORAD {norad_id}",
         norad_id=norad_id,
         cospar_id=_text(fields, "OBJECT_ID"),
-        epoch=Epoch.from_iso(_text(fields, "EPOCH", required=True)),
+        epoch=_epoch(_text(fields, "EPOCH", required=True)),
         mean_motion=_number(fields, "MEAN_MOTION"),
         eccentricity=_number(fields, "ECCENTRICITY"),
         inclination_deg=_number(fields, "INCLINATION"),
@@ -233,6 +234,16 @@ def read_xml(text: str) -> Iterator[Message]:
         yield f"message {number}", {_local(e.tag): (e.text or "").strip() for e in leaves}
 
 
+def _epoch(text: str) -> Epoch:
+    """An instant of either CCSDS form: ``2007-03-05T10:34:41`` or, by day of year, ``2007-064T10:34:41``."""
+    match = _DAY_OF_YEAR.fullmatch(text)
+    if match is None:
+        return Epoch.from_iso(text)
+    if not 1 <= int(match[2]) <= 366:
+        raise InputError(f"EPOCH is {text!r}: day of year {match[2]} is outside 1 … 366")
+    return Epoch.from_iso(f"{match[1]}-01-01{match[3] or ''}") + 86_400 * (int(match[2]) - 1)
+
+
 def _local(tag: object) -> str:
     return str(tag).rpartition("}")[2]
 
@@ -257,6 +268,6 @@ def _number(fields: Mapping[str, object], keyword: str, required: bool = True) -
 
 def _integer(fields: Mapping[str, object], keyword: str) -> int:
     text = _text(fields, keyword) or "0"
-    if not text.isdigit():
+    if not text.isdecimal():
         raise InputError(f"{keyword} is {text!r}, not a whole number")
     return int(text)

@@ -154,15 +154,15 @@ def to_tle(elements: MeanElements) -> tuple[str, str]:
 
 def checksum(line: str) -> int:
     """Last digit of the sum of the first 68 columns' digits, a minus counting 1."""
-    return sum(int(c) if c.isdigit() else c == "-" for c in line[:68]) % 10
+    return sum(int(c) if c.isdecimal() else c == "-" for c in line[:68]) % 10
 
 
 def parse_alpha5(field: str) -> int:
     """Catalogue number of a five-column field: ``25544``, ``A0001`` = 100001."""
     text = field.strip()
-    if text[:1] in _ALPHA5 and len(text) == 5 and text[1:].isdigit():
+    if text[:1] in _ALPHA5 and len(text) == 5 and text[1:].isdecimal():
         return (10 + _ALPHA5.index(text[0])) * 10_000 + int(text[1:])
-    if not text.isdigit():
+    if not text.isdecimal():
         raise InputError(f"catalogue number {field!r} is neither digits nor Alpha-5")
     return int(text)
 
@@ -194,14 +194,14 @@ def _number(text: str, what: str, line: int, column: int) -> float:
 
 def _digits(text: str, what: str, line: int, column: int) -> str:
     padded = text.replace(" ", "0")
-    if not padded.isdigit():
+    if not padded.isdecimal():
         raise _bad(what, text, line, column)
     return padded
 
 
 def _integer(text: str, what: str, line: int, column: int) -> int:
     stripped = text.strip() or "0"
-    if not stripped.isdigit():
+    if not stripped.isdecimal():
         raise _bad(what, text, line, column)
     return int(stripped)
 
@@ -220,10 +220,10 @@ def _print_exponent(value: float) -> str:
     sign = "-" if value < 0 else " "
     digits, exponent = f"{abs(value):.4e}".split("e")
     mantissa, power = int(digits.replace(".", "")), int(exponent) + 1
+    if power < -9:  # one digit of exponent: what is smaller loses digits, then everything
+        mantissa, power = round(abs(value) * 1e14), -9
     if mantissa == 0:
         return " 00000+0"
-    if power < -9:
-        mantissa, power = round(abs(value) * 1e14), -9
     if power > 9:
         raise InputError(f"{value:g} does not fit in a TLE")
     return f"{sign}{mantissa:05d}{power:+d}"

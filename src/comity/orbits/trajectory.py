@@ -36,7 +36,11 @@ _NS_PER_DAY = 86_400_000_000_000
 
 
 class PropagationError(ComityError):
-    """No position exists for an object at a time asked for; names the object and why."""
+    """No position exists for an object (``norad_id``) at a time asked for; names it and says why."""
+
+    def __init__(self, message: str, norad_id: int) -> None:
+        super().__init__(message)
+        self.norad_id = norad_id
 
 
 class Trajectory(Protocol):
@@ -86,15 +90,17 @@ class SGP4Trajectory:
     Raises :class:`PropagationError` when SGP4 refuses the elements themselves.
     """
 
-    __slots__ = ("_satrec", "elements", "eop", "max_step_s")
+    __slots__ = ("_alive_days", "_farthest_m", "_satrec", "elements", "eop", "max_step_s")
 
     def __init__(self, elements: MeanElements, eop: EarthOrientation) -> None:
         self.elements = elements
         self.eop = eop
         self._satrec = satrec(elements)
         if self._satrec.error:
-            raise PropagationError(_refusal(elements, self._satrec.error))
+            raise _refusal(elements, self._satrec.error)
         self.max_step_s = _max_step_s(elements)
+        self._alive_days = 0.0
+        self._farthest_m = 2.2 * _semi_major_axis_m(elements)  # an ellipse of any eccentricity ends at 2a
 
     def __repr__(self) -> str:
         return f"SGP4Trajectory({self.name!r}, {self.norad_id}, epoch {self.epoch})"
@@ -122,18 +128,49 @@ class SGP4Trajectory:
     def teme(self, epoch: Epoch, seconds: FloatArray) -> tuple[FloatArray, FloatArray]:
         """Positions (n, 3) m and velocities (n, 3) m/s, TEME, at ``epoch + seconds`` (n,) s.
 
-        Time since the elements' epoch is counted in SI seconds, so a leap second in between counts.
-        Raises :class:`PropagationError`, naming the first instant SGP4 has no answer for.
+        Time since the elements' epoch is counted as SGP4's users do, by UTC dates: a leap second between it
+        and ``epoch`` does not count. From ``epoch`` on, ``seconds`` are SI and nothing jumps.
+        Raises :class:`PropagationError`, naming the first instant SGP4 has no answer for, or one that is
+        none: past an object's decay its drag polynomials turn round and SGP4 reports no error.
         """
         seconds = np.ascontiguousarray(seconds, dtype=np.float64)
-        since_days = ((epoch - self.elements.epoch) + seconds) / 86_400.0
-        # Only the difference from the elements' own Julian date matters to SGP4, and it is exact here.
-        days = np.full(len(seconds), self._satrec.jdsatepoch)
-        codes, position, velocity = self._satrec.sgp4_array(days, self._satrec.jdsatepochF + since_days)
+        since_epoch = (epoch.utc_unix_ns - self.elements.epoch.utc_unix_ns) / 1e9
+        since_days = (since_epoch + seconds) / 86_400.0
+        codes, position, velocity = self._propagate(since_days)
         if codes.any():
             first = int(np.argmax(codes != 0))
-            raise PropagationError(_refusal(self.elements, int(codes[first]), epoch + float(seconds[first])))
-        return position * 1e3, velocity * 1e3
+            raise _refusal(self.elements, int(codes[first]), epoch + float(seconds[first]))
+        position = position * 1e3
+        lost = np.einsum("ij,ij->i", position, position) > self._farthest_m**2
+        if lost.any():
+            raise _refusal(self.elements, 6, epoch + float(seconds[int(np.argmax(lost))]))
+        if len(since_days):
+            self._check_alive(float(since_days.max()))
+        return position, velocity * 1e3
+
+    def _propagate(self, since_days: FloatArray) -> tuple[NDArray[np.uint8], FloatArray, FloatArray]:
+        """Codes (n,), positions (n, 3) km and velocities (n, 3) km/s, TEME."""
+        # Only the difference from the elements' own Julian date matters to SGP4, and it is exact here.
+        days = np.full(len(since_days), self._satrec.jdsatepoch)
+        codes, position, velocity = self._satrec.sgp4_array(days, self._satrec.jdsatepochF + since_days)
+        return codes, position, velocity
+
+    def _check_alive(self, until_days: float) -> None:
+        """Refuse times after a decay even where SGP4 gives a plausible orbit again.
+
+        Its drag shrinks the axis by a polynomial's square, which grows anew past the polynomial's zero. The
+        states on the way tell: none exists for a good part of the time before the orbit has outgrown
+        twice its first size.
+        """
+        if until_days <= self._alive_days or self._satrec.method != "n":
+            return
+        way = np.linspace(0.0, until_days, 33)[1:]
+        codes, _, _ = self._propagate(way)
+        if codes.any():
+            first = int(np.argmax(codes != 0))
+            at = self.elements.epoch + float(way[first]) * 86_400.0
+            raise _refusal(self.elements, int(codes[first]), at)
+        self._alive_days = until_days
 
     def itrf(self, epoch: Epoch, seconds: FloatArray) -> tuple[FloatArray, FloatArray]:
         """Positions (n, 3) m and velocities (n, 3) m/s, ITRF, at ``epoch + seconds`` (n,) s.
@@ -181,13 +218,19 @@ def sgp4_trajectories(
     return good, refused
 
 
-def _refusal(elements: MeanElements, code: int, at: Epoch | None = None) -> str:
+def _refusal(elements: MeanElements, code: int, at: Epoch | None = None) -> PropagationError:
     reason = _SGP4_REASONS.get(code, f"SGP4 error {code}")
     when = f" at {at.iso(0)}" if at is not None else ""
-    return (
+    return PropagationError(
         f"{elements.name} ({elements.norad_id}): SGP4 has no position{when}: {reason} "
-        f"(elements of {elements.epoch.iso(0)})"
+        f"(elements of {elements.epoch.iso(0)})",
+        elements.norad_id,
     )
+
+
+def _semi_major_axis_m(elements: MeanElements) -> float:
+    rate = elements.mean_motion * 2.0 * math.pi / 86_400.0
+    return float((MU_WGS72 / rate**2) ** (1.0 / 3.0))
 
 
 def _max_step_s(elements: MeanElements) -> float:
@@ -196,8 +239,7 @@ def _max_step_s(elements: MeanElements) -> float:
     The error of that cubic is h⁴·r⁗/384, and r⁗ ≈ r·ω⁴ with ω seen from the turning Earth.
     """
     rate = elements.mean_motion * 2.0 * math.pi / 86_400.0
-    axis = (MU_WGS72 / rate**2) ** (1.0 / 3.0)
     e = elements.eccentricity
-    perigee = axis * (1.0 - e)
+    perigee = _semi_major_axis_m(elements) * (1.0 - e)
     at_perigee = rate * math.sqrt(1.0 - e * e) / (1.0 - e) ** 2 + ROTATION_RATE
     return float(min(300.0, max(10.0, (384.0 / (perigee * at_perigee**4)) ** 0.25)))

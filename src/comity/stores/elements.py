@@ -118,10 +118,9 @@ def fetch_elements(
     """
     sources = (urls,) if isinstance(urls, str) else tuple(urls)
     for url in sources:
-        if not url.startswith(("http://", "https://")):
-            raise InputError(f"{url!r} is not an http(s) address")
-    if not destination.parent.is_dir():
-        raise InputError(f"cannot write {destination}: there is no folder {destination.parent}")
+        _check_url(url)
+    if destination.is_dir() or not destination.parent.is_dir():
+        raise InputError(f"cannot write {destination}: it must name a file in a folder that exists")
     now = (clock or SystemClock()).now()
     request: dict[str, Any] = {"sources": list(sources), "keep": None if keep is None else sorted(keep)}
     note_file = destination.with_name(destination.name + ".source.json")
@@ -201,7 +200,7 @@ class _Source:
                 reason, asked_s = f"no full answer in {self.timeout_s:g} s", None
             except httpx.TransportError as error:
                 reason, asked_s = str(error) or type(error).__name__, None
-            except (httpx.InvalidURL, httpx.HTTPError) as error:
+            except (httpx.InvalidURL, httpx.HTTPError) as error:  # a redirection that leads nowhere
                 raise SourceError(f"{url}: {error}; elements on disk unchanged") from error
             wait_s = float(2**attempt) if asked_s is None else asked_s
             if wait_s > MAX_WAIT_S:
@@ -219,8 +218,10 @@ class _Source:
     def _try(self, url: str, headers: dict[str, str]) -> _Answer:
         deadline = time.monotonic() + self.timeout_s
         with self.client.stream("GET", url, headers=headers) as response:
-            body = b""
-            for chunk in response.iter_bytes(2**16):
+            body = bytearray()
+            for (
+                chunk
+            ) in response.iter_bytes():  # as they come: a chunk size would wait for a slow drip to fill it
                 body += chunk
                 if len(body) > self.max_bytes:
                     raise SourceError(f"{url}: the answer is larger than {self.max_bytes:,} bytes; not used")
@@ -237,7 +238,16 @@ class _Source:
             way_out = " (CelesTrak blocks who asks too often: wait two hours)" if status == 403 else ""
             raise SourceError(f"{url} answered status {status} without elements{said}{way_out}")
         validators = {ask: response.headers[told] for ask, told in _VALIDATORS if told in response.headers}
-        return _Answer(body, validators)
+        return _Answer(bytes(body), validators)
+
+
+def _check_url(url: str) -> None:
+    try:
+        parsed = httpx.URL(url)
+    except httpx.InvalidURL as error:
+        raise InputError(f"{url!r} is not an address: {error}") from error
+    if parsed.scheme not in ("http", "https") or not parsed.host:
+        raise InputError(f"{url!r} is not an address that starts with https:// or http:// and names a host")
 
 
 def _retry_after_s(response: httpx.Response) -> float | None:
@@ -256,10 +266,12 @@ def _past(note_file: Path, destination: Path, request: dict[str, Any]) -> dict[s
     try:
         note = json.loads(note_file.read_bytes())
         digest = hashlib.sha256(destination.read_bytes()).hexdigest()
-    except (OSError, ValueError):
-        return None
-    same = isinstance(note, dict) and all(note.get(key) == value for key, value in request.items())
-    return note if same and note.get("sha256") == digest else None
+        if note["sha256"] != digest or any(note[key] != value for key, value in request.items()):
+            return None
+        validators = {str(key): str(value) for key, value in note["validators"].items()}
+        return {**note, "fetched": Epoch.from_iso(note["fetched"]).iso(), "validators": validators}
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, InputError):
+        return None  # no note, or not one of ours: fetch as if for the first time
 
 
 def _fresh(past: dict[str, Any] | None, now: Epoch, fresh_s: float) -> str:
@@ -325,9 +337,13 @@ def _usable(
 
 def _write(path: Path, body: bytes) -> None:
     """Write so that a crash leaves the old file or the new, never half of one."""
-    new = path.with_name(path.name + ".new")
-    with new.open("wb") as stream:
-        stream.write(body)
-        stream.flush()
-        os.fsync(stream.fileno())
-    new.replace(path)
+    new = path.with_name(f".{path.name}.{os.getpid()}")
+    try:
+        with new.open("wb") as stream:
+            stream.write(body)
+            stream.flush()
+            os.fsync(stream.fileno())
+        new.replace(path)
+    except OSError as error:
+        new.unlink(missing_ok=True)
+        raise InputError(f"cannot write {path}: {error.strerror or error}") from error

@@ -106,9 +106,7 @@ class SqlUnitOfWork:
                 "status": r.status,
             },
         )
-        self.tasks = SqlCollection(
-            c, schema.tasks, OrderTask, lambda r: {"order": r.order, "state": r.state}
-        )
+        self.tasks = SqlCollection(c, schema.tasks, OrderTask, lambda r: {"order": r.order, "state": r.state})
         self.plans = SqlCollection(c, schema.plans, PlanRecord, lambda r: {})
         self.activities = SqlCollection(
             c,

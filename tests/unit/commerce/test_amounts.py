@@ -31,6 +31,8 @@ def money(text: str) -> Money:
         ("10 DJF", {"a": 1, "b": 2, "c": 4}, ["1", "3", "6"]),
         # exact 0.005 each: the tie goes to the key that sorts first
         ("0.01 RUB", {"y": Decimal("0.5"), "x": Decimal("0.5")}, ["0.00", "0.01"]),
+        # exact 0.5 and 1.5 cents: the tie goes to the larger weight
+        ("0.02 EUR", {"a": 1, "b": 3}, ["0.00", "0.02"]),
         ("5.00 EUR", {"a": 0, "b": Fraction(1, 7)}, ["0.00", "5.00"]),
         ("0.00 EUR", {"a": 0, "b": 0}, ["0.00", "0.00"]),
         ("1.000 TND", {"a": 2, "b": 1}, ["0.667", "0.333"]),

@@ -42,12 +42,14 @@ class Card:
     css: str
     picture: Picture | None
     missing: str
+    quicklook_href: str
     image_href: str
     path_href: str
 
 
-def cards(lookup: Lookup, folder: Path) -> list[Card]:
-    """The first ``MAX_CARDS`` items in the order of acquisition; quicklooks are read from ``folder``."""
+def cards(lookup: Lookup, folder: Path, links: str) -> list[Card]:
+    """The first ``MAX_CARDS`` items in the order of acquisition; quicklooks are read from
+    ``folder``, to which ``links`` leads from the page."""
     items = sorted(lookup.account.items, key=lambda item: (_taken(lookup, item), item.id))[:MAX_CARDS]
     pictures = _pictures(folder, list(dict.fromkeys(item.quicklook for item in items)))
     made = []
@@ -65,8 +67,9 @@ def cards(lookup: Lookup, folder: Path) -> list[Card]:
                 css=lookup.partner_css(lookup.owner(craft)),
                 picture=picture if isinstance(picture, Picture) else None,
                 missing=picture if isinstance(picture, str) else "",
-                image_href=_href(item.image),
-                path_href=_href(item.path),
+                quicklook_href=_href(links, item.quicklook),
+                image_href=_href(links, item.image),
+                path_href=_href(links, item.path),
             )
         )
     return made
@@ -77,9 +80,11 @@ def _taken(lookup: Lookup, item: ItemRecord) -> int:
     return activity.interval.start.tai_ns if activity else item.delivered.tai_ns
 
 
-def _href(path: str) -> str:
+def _href(links: str, path: str) -> str:
     """A relative link; anything else (a scheme, a root) is not linked to."""
-    return "" if path.startswith(("/", "\\")) or ":" in path else url_quote(path)
+    if not path or path.startswith(("/", "\\")) or ":" in path:
+        return ""
+    return url_quote(path if links == "." else f"{links}/{path}")
 
 
 def _pictures(folder: Path, names: list[str]) -> dict[str, Picture | str]:

@@ -3,84 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from functools import cache
-from typing import Literal
 
 import numpy as np
 import shapely
-from shapely.geometry import LineString, MultiLineString, Point
+from shapely.geometry import Point
 from shapely.geometry.base import BaseGeometry
 
-from comity.commerce import summarise
-from comity.fleet import territories
+from comity.commerce import TargetLicence, summarise
 from comity.operations.records import Activity
 from comity.server.report import text
+from comity.server.report.drawing import Layer, MapView, Mark, Shape
+from comity.server.report.ground import borders, region_ground, territory_labels, view_box, world_ground
 from comity.server.report.lookup import Lookup
 from comity.server.report.projection import Canvas, dense, region_canvas, split_at_antimeridian, world_canvas
 from comity.server.report.tracks import Track
 
-#: Outlines of the world are thinned to this (degrees): about 10 km, a quarter of a pixel of the map.
-WORLD_TOLERANCE_DEG = 0.12
 #: An area wider or higher than this (degrees) is not zoomed in on: the world map shows it.
 REGION_MAX_DEG = 30.0
 MAX_REGIONS = 4
-
-Symbol = Literal["dot", "ring", "cross", "triangle", "text"]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Shape:
-    """A line or an area: SVG path data, style classes, and what hovering says."""
-
-    path: str
-    css: str
-    tip: str = ""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Mark:
-    """A symbol of constant size at ``x``, ``y``, perhaps with a ``label`` beside it."""
-
-    x: float
-    y: float
-    symbol: Symbol
-    css: str
-    tip: str = ""
-    label: str = ""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Layer:
-    """Things that are switched on and off together; ``title`` is empty for the ground under them."""
-
-    id: str
-    title: str
-    shapes: tuple[Shape, ...] = ()
-    marks: tuple[Mark, ...] = ()
-
-    @property
-    def empty(self) -> bool:
-        """Whether there is nothing to show."""
-        return not (self.shapes or self.marks)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class MapView:
-    """One map: ``width`` × ``height`` drawing units, layers from the ground up, ``summary`` for readers
-    who do not see it."""
-
-    id: str
-    title: str
-    summary: str
-    width: int
-    height: int
-    layers: tuple[Layer, ...]
-
-    @property
-    def switches(self) -> tuple[Layer, ...]:
-        """The layers a reader can hide."""
-        return tuple(layer for layer in self.layers if layer.title and not layer.empty)
 
 
 def world_map(lookup: Lookup, tracks: Sequence[Track]) -> MapView:
@@ -88,7 +28,7 @@ def world_map(lookup: Lookup, tracks: Sequence[Track]) -> MapView:
     canvas = world_canvas()
     drawn = _drawn(lookup.account.activities)
     layers = (
-        Layer(id="ground", title="", shapes=_world_ground(canvas)),
+        Layer(id="ground", title="", shapes=world_ground(canvas)),
         _footprints(lookup, canvas, drawn),
         Layer(id="tracks", title="Ground tracks", shapes=_track_shapes(lookup, canvas, tracks)),
         _targets(lookup, canvas),
@@ -102,7 +42,12 @@ def world_map(lookup: Lookup, tracks: Sequence[Track]) -> MapView:
         f"{text.plural(len(drawn), 'acquisition')}. The tables below hold the same facts."
     )
     return MapView(
-        id="world", title="The world", summary=summary, width=canvas.width, height=canvas.height, layers=layers
+        id="world",
+        title="The world",
+        summary=summary,
+        width=canvas.width,
+        height=canvas.height,
+        layers=layers,
     )
 
 
@@ -138,14 +83,18 @@ def _region_map(
     number: int,
 ) -> MapView:
     canvas = region_canvas(bounds)
-    view = _view_box(canvas, bounds)
-    drawn = [a for a in _drawn(lookup.account.activities) if a.footprint is not None and a.footprint.intersects(view)]
-    labels = _territory_labels(canvas, view)
+    view = view_box(canvas, bounds)
+    drawn = [
+        a
+        for a in _drawn(lookup.account.activities)
+        if a.footprint is not None and a.footprint.intersects(view)
+    ]
+    labels = territory_labels(canvas, view)
     layers = (
-        Layer(id="ground", title="", shapes=_region_ground(canvas, view)),
+        region_ground(canvas, view),
         Layer(id="areas", title="Areas ordered", shapes=_areas(lookup, canvas, view)),
         _footprints(lookup, canvas, drawn, view),
-        Layer(id="borders", title="Borders", shapes=_borders(canvas, view), marks=labels),
+        Layer(id="borders", title="Borders", shapes=borders(canvas, view), marks=labels),
         Layer(id="tracks", title="Ground tracks", shapes=_track_shapes(lookup, canvas, tracks, view)),
         _targets(lookup, canvas, view, labels=True),
         _stations(lookup, canvas, view),
@@ -166,81 +115,8 @@ def _region_map(
     )
 
 
-@cache
-def _world_outlines() -> tuple[BaseGeometry, BaseGeometry]:
-    """Land and the borders between territories, thinned for the world map."""
-    whole = [territories.territory(id).geometry for id in territories.territory_ids()]
-    land = shapely.simplify(whole, WORLD_TOLERANCE_DEG, preserve_topology=False)
-    borders = shapely.simplify(territories.borders_in(-180, -90, 180, 90), WORLD_TOLERANCE_DEG)
-    parts = [part for part in shapely.get_parts(land) if part.area > WORLD_TOLERANCE_DEG**2]
-    return shapely.multipolygons(parts), borders
-
-
-def _world_ground(canvas: Canvas) -> tuple[Shape, ...]:
-    land, borders = _world_outlines()
-    lines = [LineString([(lon, -90), (lon, 90)]) for lon in range(-150, 180, 30)]
-    lines += [LineString([(-180, lat), (180, lat)]) for lat in range(-60, 90, 30)]
-    sphere = shapely.box(-180, -90, 180, 90)
-    return (
-        Shape(path=canvas.path(dense(sphere)), css="sea"),
-        Shape(path=canvas.path(dense(MultiLineString(lines))), css="graticule"),
-        Shape(path=canvas.path(dense(land)), css="land"),
-        Shape(path=canvas.path(borders), css="border"),
-    )
-
-
-def _view_box(canvas: Canvas, bounds: tuple[float, float, float, float]) -> BaseGeometry:
-    """A box in degrees that surely covers the drawing of a region."""
-    west, south, east, north = bounds
-    wide, high = canvas.width / canvas.scale, canvas.height / canvas.scale  # radians of arc
-    top = min(89.0, max(abs(south), abs(north)))
-    reach_lon = np.degrees(wide) / max(0.05, np.cos(np.radians(top)))
-    reach_lat = np.degrees(high)
-    lon, lat = (west + east) / 2, (south + north) / 2
-    return shapely.box(
-        max(-180.0, lon - reach_lon), max(-90.0, lat - reach_lat), min(180.0, lon + reach_lon), min(90.0, lat + reach_lat)
-    )
-
-
-def _region_ground(canvas: Canvas, view: BaseGeometry) -> tuple[Shape, ...]:
-    tolerance = np.degrees(0.4 / canvas.scale)
-    land = territories.land_in(*view.bounds)
-    west, south, east, north = view.bounds
-    step = next(s for s in (0.5, 1.0, 2.0, 5.0, 10.0) if canvas.width / canvas.scale / np.radians(s) < 12 or s == 10.0)
-    first_lon, first_lat = np.ceil(west / step) * step, np.ceil(south / step) * step
-    lines = [LineString([(lon, south), (lon, north)]) for lon in np.arange(first_lon, east, step)]
-    lines += [LineString([(west, lat), (east, lat)]) for lat in np.arange(first_lat, north, step)]
-    return (
-        Shape(path=f"M0,0h{canvas.width}v{canvas.height}h-{canvas.width}z", css="sea"),
-        Shape(path=canvas.path(land.simplify(tolerance)), css="land"),
-        Shape(path=canvas.path(shapely.segmentize(MultiLineString(lines), step / 4)), css="graticule"),
-    )
-
-
-def _borders(canvas: Canvas, view: BaseGeometry) -> tuple[Shape, ...]:
-    lines = territories.borders_in(*view.bounds).simplify(np.degrees(0.3 / canvas.scale))
-    path = canvas.path(lines)
-    return (Shape(path=path, css="border", tip=f"Borders: {territories.SOURCE}"),) if path else ()
-
-
-def _territory_labels(canvas: Canvas, view: BaseGeometry) -> tuple[Mark, ...]:
-    """Names of territories inside the drawing, where there is room for them."""
-    corner = np.array([[0, 0], [1, 0], [1, 1], [0, 1]]) * [canvas.width, canvas.height]
-    frame = shapely.box(*(corner[0] + 30), *(corner[2] - 30))
-    marks = []
-    for id, _ in territories.territories_at(view):
-        place = territories.territory(id)
-        ground = place.geometry.intersection(view)
-        xy = shapely.transform(ground, lambda c: canvas.points(c[:, 0], c[:, 1])).buffer(0).intersection(frame)
-        if xy.area > 0.004 * canvas.width * canvas.height:
-            largest = max(shapely.get_parts(xy), key=lambda part: part.area)
-            point = shapely.maximum_inscribed_circle(largest).coords[0]
-            marks.append(Mark(x=round(point[0], 1), y=round(point[1], 1), symbol="text", css="territory", label=place.name))
-    return tuple(marks)
-
-
 def _areas(lookup: Lookup, canvas: Canvas, view: BaseGeometry) -> tuple[Shape, ...]:
-    """Ordered areas: hatched where a licence refuses or coarsens them."""
+    """Ordered areas, large ones first: hatched where a licence refuses or coarsens them."""
     shapes = []
     for quote in lookup.account.quotes:
         request = lookup.requests.get(quote.request)
@@ -249,16 +125,28 @@ def _areas(lookup: Lookup, canvas: Canvas, view: BaseGeometry) -> tuple[Shape, .
             if target.geometry.geom_type == "Point" or not target.geometry.intersects(view):
                 continue
             licence = licences.get(target.id)
-            effect = licence.effect if licence else "allow"
-            shape = target.geometry.simplify(np.degrees(0.3 / canvas.scale))
-            tip = f"{target.name}\n{licence.text if licence else 'No licence decision is stored.'}"
-            shapes.append((_extent(target.geometry), Shape(path=canvas.path(shape), css=f"area {effect}", tip=tip)))
+            path = canvas.path(target.geometry.simplify(np.degrees(0.3 / canvas.scale)))
+            css = f"area {licence.effect if licence else 'allow'}"
+            tip = f"{target.name}\n{_licence_words(lookup, licence)}"
+            shapes.append((_extent(target.geometry), Shape(path=path, css=css, tip=tip)))
     return tuple(shape for _, shape in sorted(shapes, key=lambda pair: -pair[0]) if shape.path)
+
+
+def _licence_words(lookup: Lookup, licence: TargetLicence | None) -> str:
+    if licence is None:
+        return "no licence decision is stored"
+    if licence.effect == "refuse":
+        return "refused by licence: " + "; ".join(dict.fromkeys(d.reason for d in licence.refusals))
+    owners = ", ".join(dict.fromkeys(lookup.partner_name(grant.owner) for grant in licence.grants))
+    limit = f" at {text.gsd(licence.deliver_gsd_m or 0.0)} or coarser" if licence.effect == "coarsen" else ""
+    return f"delivered{limit} by {owners}"
 
 
 def _drawn(activities: Sequence[Activity]) -> list[Activity]:
     """Acquisitions whose ground is shown: everything but what a later plan dropped, big ones first."""
-    found = [a for a in activities if a.kind == "acquisition" and a.state != "dropped" and a.footprint is not None]
+    found = [
+        a for a in activities if a.kind == "acquisition" and a.state != "dropped" and a.footprint is not None
+    ]
     return sorted(found, key=lambda a: -(a.footprint.area if a.footprint is not None else 0.0))
 
 
@@ -319,7 +207,9 @@ def _track_shapes(
     return tuple(shapes)
 
 
-def _targets(lookup: Lookup, canvas: Canvas, view: BaseGeometry | None = None, *, labels: bool = False) -> Layer:
+def _targets(
+    lookup: Lookup, canvas: Canvas, view: BaseGeometry | None = None, *, labels: bool = False
+) -> Layer:
     """Points asked for, and on the world map the middle of each area."""
     done = {(t.order, t.target) for t in lookup.account.tasks if t.state in ("acquired", "done")}
     order_of = {order.request: order.id for order in lookup.account.orders}
@@ -327,7 +217,7 @@ def _targets(lookup: Lookup, canvas: Canvas, view: BaseGeometry | None = None, *
     for request in lookup.account.requests:
         for target in request.targets:
             is_point = target.geometry.geom_type == "Point"
-            place = target.geometry if is_point else target.geometry.representative_point()
+            place = Point(target.geometry.centroid if is_point else target.geometry.representative_point())
             if view is not None and not (is_point and place.intersects(view)):
                 continue
             state = "done" if (order_of.get(request.id), target.id) in done else "open"
@@ -349,10 +239,13 @@ def _stations(lookup: Lookup, canvas: Canvas, view: BaseGeometry | None = None) 
         x, y = canvas.point(station.lon_deg, station.lat_deg)
         if not (0 <= x <= canvas.width and 0 <= y <= canvas.height):
             continue
-        used = [a for a in lookup.account.activities if a.station == station.id and a.state in ("done", "planned")]
+        used = [
+            a for a in lookup.account.activities if a.station == station.id and a.state in ("done", "planned")
+        ]
         tip = (
             f"{station.name} · {lookup.partner_name(station.owner)}\n{text.plural(len(used), 'downlink')}, "
-            f"above {text.bearing(station.min_elevation_deg)}, {text.quantity(station.downlink_bps / 1e6, 'Mbit/s')}"
+            f"above {text.bearing(station.min_elevation_deg)}, "
+            f"{text.quantity(station.downlink_bps / 1e6, 'Mbit/s')}"
         )
         css = f"station {lookup.station_css(station.id)}"
         marks.append(Mark(x=x, y=y, symbol="triangle", css=css, tip=tip, label=station.name))

@@ -188,7 +188,9 @@ def _chart(partners: tuple[PartnerRow, ...]) -> tuple[ChartBar, ...]:
             if part.value is None or part.value.amount <= 0:
                 continue
             width = float(100 * part.value.amount / longest)
-            segments.append(Segment(what=part.what, left=round(left, 3), width=round(width, 3), value=part.value))
+            segments.append(
+                Segment(what=part.what, left=round(left, 3), width=round(width, 3), value=part.value)
+            )
             left += width
         if row.value is not None:
             name = row.partner.name

@@ -14,10 +14,11 @@ from comity.services import OrderTask
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Verdict:
-    """One thing that a licence says of a target, and the owners it says it to."""
+    """One thing that a licence says of a target, the owners it says it to, and at what GSDs (m)."""
 
     effect: str
     owners: tuple[str, ...]
+    gsds_m: tuple[float, ...]
     rule: str
     deliver_gsd_m: float | None
     text: str
@@ -72,7 +73,9 @@ class OrderView:
     def limited(self) -> tuple[LicenceRow, ...]:
         """Targets of which a licence refuses or coarsens something, refused ones first."""
         rank = {"refuse": 0, "coarsen": 1, "allow": 2}
-        return tuple(sorted((row for row in self.licences if not row.plain), key=lambda row: rank[row.effect]))
+        return tuple(
+            sorted((row for row in self.licences if not row.plain), key=lambda row: rank[row.effect])
+        )
 
     @property
     def done(self) -> int:
@@ -85,7 +88,9 @@ def order_views(lookup: Lookup) -> list[OrderView]:
     account = lookup.account
     ordered = {order.quote for order in account.orders}
     views = [_view(lookup, order, lookup.quotes.get(order.quote), order.request) for order in account.orders]
-    views += [_view(lookup, None, quote, quote.request) for quote in account.quotes if quote.id not in ordered]
+    views += [
+        _view(lookup, None, quote, quote.request) for quote in account.quotes if quote.id not in ordered
+    ]
     return views
 
 
@@ -145,9 +150,10 @@ def _licences(lookup: Lookup, decisions: tuple[Decision, ...]) -> tuple[LicenceR
             Verdict(
                 effect=effect,
                 owners=_owners(lookup, [d.inputs.owner for d in group]),
+                gsds_m=tuple(sorted({d.inputs.gsd_m for d in group})),
                 rule=rule or "",
                 deliver_gsd_m=gsd_m,
-                text=_reason(lookup, group[0]),
+                text=_reason(group[0]),
             )
             for (effect, rule, gsd_m), group in groups.items()
         )
@@ -167,13 +173,11 @@ def _owners(lookup: Lookup, ids: list[str]) -> tuple[str, ...]:
     return tuple(lookup.partner_name(id) for id in dict.fromkeys(ids))
 
 
-def _reason(lookup: Lookup, decision: Decision) -> str:
-    """The rule's own reason and source where the programme still has it, else the decision's text."""
-    rules = {rule.id: rule for rule in lookup.account.programme.rules}
-    rule = rules.get(decision.rule or "")
-    if rule is None:
+def _reason(decision: Decision) -> str:
+    """The rule's own words."""
+    if decision.rule is None:
         return decision.text
-    return f"{rule.title}: {rule.reason.rstrip('. ')}. Source: {rule.source}"
+    return f"{decision.title}: {decision.reason.rstrip('. ')}. Source: {decision.source}"
 
 
 def _task_row(lookup: Lookup, task: OrderTask) -> TaskRow:

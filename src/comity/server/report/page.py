@@ -5,7 +5,6 @@ from __future__ import annotations
 import base64
 import hashlib
 import os
-import tempfile
 from collections.abc import Iterable
 from dataclasses import dataclass
 from importlib import resources
@@ -14,7 +13,7 @@ from pathlib import Path
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
-from comity.core import Epoch
+from comity.core import Epoch, write_text
 from comity.fleet import territories
 from comity.operations.account import Account
 from comity.server.report import text
@@ -35,31 +34,21 @@ def write_report(account: Account, *, folder: Path, out: Path, title: str) -> No
     Parameters
     ----------
     account : a consistent reading of the store.
-    folder : the delivery folder; quicklooks are read from it and pictures' files are linked
-        relative to it, so the page belongs in this folder.
+    folder : the delivery folder; quicklooks are read from it, and the files in it are linked to
+        relative to where the page is.
     out : the file to write. It appears whole or not at all.
     title : what the page is called.
 
     The page has no network access and no external part; every text in it is escaped. An unreadable
-    quicklook becomes a note in its place. Raises ``OSError`` when ``out`` cannot be written.
+    quicklook becomes a note in its place. Raises :class:`comity.core.InputError` when ``out`` cannot be
+    written.
     """
-    html = render_report(account, folder=folder, title=title)
-    out.parent.mkdir(parents=True, exist_ok=True)
-    handle, name = tempfile.mkstemp(dir=out.parent, prefix=f".{out.name}-", suffix=".part")
-    try:
-        with os.fdopen(handle, "w", encoding="utf-8") as file:
-            file.write(html)
-            file.flush()
-            os.fsync(file.fileno())
-        Path(name).chmod(0o644)
-        Path(name).replace(out)
-    except OSError:
-        Path(name).unlink(missing_ok=True)
-        raise
+    links = Path(os.path.relpath(folder, out.parent)).as_posix()
+    write_text(out, render_report(account, folder=folder, title=title, links=links))
 
 
-def render_report(account: Account, *, folder: Path, title: str) -> str:
-    """The page of :func:`write_report` as text."""
+def render_report(account: Account, *, folder: Path, title: str, links: str = ".") -> str:
+    """The page of :func:`write_report` as text; ``links`` leads from the page to ``folder``."""
     lookup = Lookup(account)
     tracks = pass_tracks(account.programme, account.activities)
     money = money_view(lookup)
@@ -81,7 +70,7 @@ def render_report(account: Account, *, folder: Path, title: str) -> str:
             plans=plan_views(lookup),
             opportunities=opportunity_views(lookup),
             orders=order_views(lookup),
-            cards=cards(lookup, folder),
+            cards=cards(lookup, folder, links),
             max_cards=MAX_CARDS,
             money=money,
             borders=territories.SOURCE,
@@ -141,8 +130,8 @@ def figures(lookup: Lookup, money: MoneyView) -> list[Figure]:
         )
     if money.invoiced:
         first, *rest = sorted(money.invoiced, key=lambda m: m.currency != account.programme.currency)
-        note = "also " + ", ".join(text.money(m) for m in rest) if rest else "on acceptance"
-        made.append(Figure(value=text.money(first), label="invoiced", note=note))
+        note = "and " + _and([text.about(m) for m in rest]) if rest else "on acceptance"
+        made.append(Figure(value=text.about(first), label="invoiced", note=note))
     return made
 
 
@@ -167,7 +156,9 @@ def summary(lookup: Lookup, money: MoneyView, found: Evidence) -> str:
             + (f"; {text.number(len(failed))} failed." if failed else ".")
         )
     if account.items:
-        said.append(f"{text.plural(len(account.items), 'item was', 'items were')} delivered and {accepted} accepted.")
+        said.append(
+            f"{text.plural(len(account.items), 'item was', 'items were')} delivered and {accepted} accepted."
+        )
     if money.invoiced:
         said.append(f"Customers were invoiced {_and(text.money(m) for m in money.invoiced)}.")
     if money.credited:

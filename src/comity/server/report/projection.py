@@ -110,21 +110,25 @@ def world_canvas(width: int = 10_000) -> Canvas:
     )
 
 
-def region_canvas(bounds: tuple[float, float, float, float], width: int = 1_000, margin: float = 0.08) -> Canvas:
+def region_canvas(
+    bounds: tuple[float, float, float, float], width: int = 1_000, margin: float = 0.08
+) -> Canvas:
     """The region west, south, east, north (degrees), with ``margin`` of its size around it.
 
-    A region higher than wide, or much wider than high, is widened to at least 4:3 and at most 2:1.
+    A region higher than wide, or much wider than high, is widened to at least 3:2 and at most 2:1.
     """
     west, south, east, north = bounds
     projection = Azimuthal((west + east) / 2, (south + north) / 2)
     edge = np.linspace(0.0, 1.0, 17)
-    lon = np.concatenate([west + (east - west) * edge, west + (east - west) * edge, 0 * edge + west, 0 * edge + east])
+    lon = np.concatenate(
+        [west + (east - west) * edge, west + (east - west) * edge, 0 * edge + west, 0 * edge + east]
+    )
     lat = np.concatenate([0 * edge + south, 0 * edge + north, *[south + (north - south) * edge] * 2])
     x, y = projection(lon, lat)
     wide, high = float(np.ptp(x)), float(np.ptp(y))
     middle_x, middle_y = float(x.min()) + wide / 2, float(y.min()) + high / 2
     wide, high = max(wide, 1e-4) * (1 + 2 * margin), max(high, 1e-4) * (1 + 2 * margin)
-    wide, high = max(wide, high * 4 / 3), max(high, wide / 2)
+    wide, high = max(wide, high * 3 / 2), max(high, wide / 2)
     scale = width / wide
     return Canvas(
         projection=projection,
@@ -141,14 +145,16 @@ def split_at_antimeridian(geometry: BaseGeometry) -> BaseGeometry:
     parts = []
     for part in getattr(geometry, "geoms", [geometry]):
         if isinstance(part, Polygon):
-            whole: BaseGeometry = Polygon(_unwrap(part.exterior.coords), [_unwrap(r.coords) for r in part.interiors])
+            whole: BaseGeometry = Polygon(
+                _unwrap(part.exterior.coords), [_unwrap(r.coords) for r in part.interiors]
+            )
         elif isinstance(part, LineString):
             whole = LineString(_unwrap(part.coords))
         else:
             parts.append(part)
             continue
         west, _, east, _ = whole.bounds
-        if -180.0 <= west and east <= 180.0:
+        if west >= -180.0 and east <= 180.0:
             parts.append(whole)
             continue
         if isinstance(whole, Polygon) and not whole.is_valid:
@@ -201,7 +207,8 @@ def _trace(points: FloatArray, closed: bool, digits: int) -> str:
         return ""
     first, *rest = np.concatenate([steps[:1], np.diff(steps, axis=0)])
     body = "".join(_pair(dx, dy, unit, digits) for dx, dy in rest)
-    return f"M{_plain(first[0], unit, digits)},{_plain(first[1], unit, digits)}l{body.lstrip()}{'z' if closed else ''}"
+    start = _pair(first[0], first[1], unit, digits).lstrip()
+    return f"M{start}l{body.lstrip()}{'z' if closed else ''}"
 
 
 def _pair(dx: int, dy: int, unit: int, digits: int) -> str:

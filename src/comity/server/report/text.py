@@ -19,14 +19,14 @@ def number(value: float | int | Decimal, digits: int = 0) -> str:
     return text
 
 
-def quantity(value: float, unit: str, digits: int = 0) -> str:
+def quantity(value: float | Decimal, unit: str, digits: int = 0) -> str:
     """A figure and its unit that stay on one line."""
     return number(value, digits) + THIN + unit
 
 
-def percent(fraction: float, digits: int = 0) -> str:
+def percent(fraction: float | Decimal, digits: int = 0) -> str:
     """``0.205`` → ``20.5 %``."""
-    return quantity(fraction * 100.0, "%", digits)
+    return quantity(fraction * 100, "%", digits)
 
 
 def gsd(value: float) -> str:
@@ -45,12 +45,12 @@ def money(value: Money) -> str:
     """``1234.5 EUR`` → ``1 234.50 EUR``, rounded to the currency's minor unit."""
     rounded = value.rounded()
     places = max(0, -int(value.minor_unit.as_tuple().exponent))
-    return quantity_of(rounded.amount, value.currency, places)
+    return quantity(rounded.amount, value.currency, places)
 
 
-def quantity_of(amount: Decimal, unit: str, digits: int) -> str:
-    """An exact amount and its unit."""
-    return number(amount, digits) + THIN + unit
+def about(value: Money) -> str:
+    """``1234.5 EUR`` → ``1 234 EUR``, half to even: for headlines."""
+    return quantity(value.amount, value.currency)
 
 
 def utc(epoch: Epoch) -> str:
@@ -79,7 +79,8 @@ def duration(seconds: float) -> str:
     if seconds < 120:
         return quantity(seconds, "s", 0 if seconds >= 10 else 1)
     units = (("d", 86_400), ("h", 3_600), ("min", 60), ("s", 1))
-    rest, parts = round(seconds), []
+    rest = round(seconds)
+    parts: list[tuple[int, str]] = []
     for unit, size in units:
         count, rest = divmod(rest, size)
         if count or parts:

@@ -11,8 +11,8 @@ from shapely.geometry.base import BaseGeometry
 
 from comity.core import Epoch, InputError, Interval
 from comity.fleet import Programme
-from comity.orbits import EarthOrientation, PropagationError, SGP4Trajectory, ecef_to_geodetic
 from comity.operations.records import Activity
+from comity.orbits import EarthOrientation, PropagationError, SGP4Trajectory, ecef_to_geodetic
 from comity.server.report.projection import split_at_antimeridian
 
 #: A track is drawn this long (s) before and after what was acquired, with a point every so often.

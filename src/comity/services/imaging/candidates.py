@@ -112,4 +112,5 @@ def _quality(
     middle = window.footprint.representative_point()
     age = (look.at - task.interval.start) / task.interval.duration_s
     geometry = 1.0 - OFF_NADIR_PENALTY * min(1.0, look.off_nadir_deg / limit) ** 2
-    return clear_sky(middle.x, middle.y, task.max_cloud) * geometry * (1.0 - LATE_PENALTY * max(0.0, age))
+    late = 1.0 - LATE_PENALTY * max(0.0, age)
+    return float(clear_sky(middle.x, middle.y, task.max_cloud) * geometry * late)

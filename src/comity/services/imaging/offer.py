@@ -48,18 +48,20 @@ def find_opportunities(
     ``trajectories``: NORAD id → trajectory. Sorted by start. A request may have no window at all:
     the answer is then empty, and so is a spacecraft's share whose instruments do not suit.
     """
-    chosen: dict[str, tuple[Spacecraft, list[str]]] = {}
-    for craft, instrument in suitable_instruments(programme, request):
-        chosen.setdefault(craft.id, (craft, []))[1].append(instrument.id)
-    return tuple(
-        constellation_windows(
-            [(craft, trajectories[craft.norad_id], tuple(ids)) for craft, ids in chosen.values()],
-            request.targets,
-            interval,
-            max_off_nadir_deg=request.max_off_nadir_deg,
-            min_sun_elevation_deg=request.min_sun_elevation_deg,
-            max_gsd_m=request.max_gsd_m,
-            executor=executor,
-            progress=progress,
-        )
+    suitable = suitable_instruments(programme, request)
+    pairs = {(craft.id, instrument.id) for craft, instrument in suitable}
+    fleet = {craft.id: craft for craft, _ in suitable}
+    windows, refused = constellation_windows(
+        [(craft, trajectories[craft.norad_id]) for craft in fleet.values()],
+        request.targets,
+        interval,
+        max_off_nadir_deg=request.max_off_nadir_deg,
+        min_sun_elevation_deg=request.min_sun_elevation_deg,
+        max_gsd_m=request.max_gsd_m,
+        instruments={instrument.id for _, instrument in suitable},
+        executor=executor,
+        progress=progress,
     )
+    if refused:
+        raise refused[0]
+    return tuple(w for w in windows if (w.spacecraft, w.instrument) in pairs)

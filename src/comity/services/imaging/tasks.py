@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
-from comity.access import area_cells, area_km2
+from comity.access import area_from_geometry, cells
 from comity.core import Interval
 from comity.fleet import Request, Target
 from comity.services.base import OrderTask
@@ -62,7 +62,8 @@ def _spans(request: Request) -> Iterator[Interval]:
 def _cells(target: Target) -> tuple[tuple[tuple[float, float], ...], tuple[float, ...]]:
     if target.geometry.geom_type == "Point":
         return (), ()
-    size_m = max(MIN_CELL_M, 1000.0 * (area_km2(target.geometry) / CELLS_PER_AREA) ** 0.5)
-    cells = area_cells(target.geometry, size_m)
-    points = tuple((round(float(lon), 5), round(float(lat), 5)) for lon, lat in cells.points)
-    return points, tuple(float(w) for w in cells.weights)
+    area = area_from_geometry(target.geometry, target.name)
+    size_m = max(MIN_CELL_M, 1000.0 * (area.area_km2 / CELLS_PER_AREA) ** 0.5)
+    grid = cells(area, size_m)
+    points = tuple((round(float(lon), 5), round(float(lat), 5)) for lon, lat in grid.points)
+    return points, tuple(float(w) for w in grid.weights)

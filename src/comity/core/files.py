@@ -1,4 +1,4 @@
-"""Files that appear whole or not at all."""
+"""Reading and writing text files, with errors that name the file; writing is whole or not at all."""
 
 from __future__ import annotations
 
@@ -6,7 +6,20 @@ import os
 import tempfile
 from pathlib import Path
 
-from comity.core import InputError
+from comity.core.errors import InputError
+
+
+def read_text(path: Path) -> str:
+    """The UTF-8 text of a file; missing, unreadable or empty raises :class:`InputError` naming it."""
+    try:
+        text = path.read_text(encoding="utf-8-sig")
+    except OSError as error:
+        raise InputError(f"cannot read {path}: {error.strerror or error}") from error
+    except UnicodeDecodeError as error:
+        raise InputError(f"{path} is not UTF-8 text: {error.reason} at byte {error.start}") from error
+    if not text.strip():
+        raise InputError(f"{path} is empty")
+    return text
 
 
 def write_text(path: Path, text: str) -> Path:

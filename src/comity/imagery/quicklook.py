@@ -1,0 +1,142 @@
+"""Quicklook: a small PNG to look at, with what it is written on it."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Sequence
+
+import numpy as np
+import shapely
+from numpy.typing import NDArray
+from PIL import Image, ImageDraw, ImageFont
+from pyproj import Transformer
+from rasterio.enums import Resampling
+from rasterio.io import DatasetReader
+from shapely.geometry.base import BaseGeometry
+
+from comity.imagery.geotiff import NODATA
+from comity.imagery.grid import ImageGrid
+
+#: Bands shown as red, green and blue where there is no true colour, best first.
+_FALLBACKS = (("red", "nir", "green"), ("swir16", "nir", "red"), ("nir", "red", "green"))
+_GAMMA = 1 / 1.5
+_SHOULDER = 0.84
+_BANNER = (24, 28, 34)
+_MARK = (255, 176, 59)
+
+
+def quicklook_png(
+    image: DatasetReader,
+    grid: ImageGrid,
+    caption: Sequence[str],
+    mark: str,
+    borders: BaseGeometry | None = None,
+    size_px: int = 1024,
+) -> bytes:
+    """A PNG of an image, its longer side at most ``size_px``, over a banner of text.
+
+    ``caption``: lines of the banner. ``mark`` ("SIMULATED") is stamped on picture and banner.
+    ``borders``: lines in lon/lat to draw thinly. Colours: red, green, blue where the instrument has
+    them, else the nearest false colour, else grey; the ground is stretched to its own range, and
+    clouds are compressed above it.
+    """
+    scale = max(1.0, max(grid.width, grid.height) / size_px)
+    width, height = max(1, round(grid.width / scale)), max(1, round(grid.height / scale))
+    names = [str(name) for name in image.descriptions]
+    chosen, mix = _channels(names)
+    counts = image.read(
+        [names.index(name) + 1 for name in chosen], out_shape=(len(chosen), height, width), resampling=Resampling.average
+    )
+    valid = (counts != NODATA).all(axis=0)
+    picture = _stretch(mix(counts.astype(np.float32)), valid)
+    shown = Image.fromarray(picture)
+    if borders is not None and not borders.is_empty:
+        _draw_borders(shown, grid, borders, width / grid.width, height / grid.height)
+    _stamp(shown, mark)
+    framed = _with_banner(shown, caption, mark)
+    out = io.BytesIO()
+    framed.save(out, "PNG", compress_level=4)
+    return out.getvalue()
+
+
+def _channels(names: Sequence[str]):  # type: ignore[no-untyped-def]
+    if {"red", "green", "blue"} <= set(names):
+        return ("red", "green", "blue"), lambda x: x
+    if {"red", "nir"} <= set(names) and "green" not in names:
+        # Two-channel imagers: green made between red and infrared shows plants green, sea dark.
+        return ("red", "nir"), lambda x: np.stack([x[0], 0.75 * x[0] + 0.25 * x[1], 0.95 * x[0]])
+    for wanted in _FALLBACKS:
+        if set(wanted) <= set(names):
+            return wanted, lambda x: x
+    grey = "pan" if "pan" in names else names[0]
+    return (grey,), lambda x: np.repeat(x, 3, axis=0)
+
+
+def _stretch(rgb: NDArray[np.float32], valid: NDArray[np.bool_]) -> NDArray[np.uint8]:
+    """Counts (3, h, w) as (h, w, 3) bytes; nodata black."""
+    if not valid.any():
+        return np.zeros((*valid.shape, 3), np.uint8)
+    seen = rgb[:, valid]
+    # Haze is blue: the darkest of each band is taken off nearly whole in blue, less so in red.
+    floor = np.percentile(seen, 0.5, axis=1) * np.array([0.82, 0.87, 0.92])
+    lifted = seen - floor[:, None]
+    peak = lifted.max(axis=0)
+    ground = peak[seen.min(axis=1 if seen.ndim > 2 else 0) < 3_000.0]
+    top = float(np.percentile(ground if ground.size > 0.02 * peak.size else peak, 99.0))
+    top = max(top, 500.0)
+    x = np.maximum(rgb - floor[:, None, None], 0.0) / top
+    limit = max(9_000.0 / top, 1.5)
+    above = (1.0 - np.exp(-1.6 * (np.clip(x, 1.0, limit) - 1.0))) / (1.0 - np.exp(-1.6 * (limit - 1.0)))
+    tone = np.where(x < 1.0, _SHOULDER * np.power(np.minimum(x, 1.0), _GAMMA), _SHOULDER + (1 - _SHOULDER) * above)
+    out = np.moveaxis(tone * 255.0 + 0.5, 0, -1).astype(np.uint8)
+    out[~valid] = 0
+    return out
+
+
+def _draw_borders(picture: Image.Image, grid: ImageGrid, borders: BaseGeometry, sx: float, sy: float) -> None:
+    there = Transformer.from_crs(4326, grid.epsg, always_xy=True)
+    over = Image.new("RGBA", picture.size)
+    pen = ImageDraw.Draw(over)
+    for line in shapely.get_parts(borders):
+        lon, lat = shapely.get_coordinates(line).T
+        x, y = (np.asarray(part) for part in there.transform(lon, lat))
+        if not (np.isfinite(x).all() and np.isfinite(y).all()):
+            continue
+        points = np.column_stack([(x - grid.west) / grid.pixel_m * sx, (grid.north - y) / grid.pixel_m * sy])
+        pen.line([tuple(point) for point in points.tolist()], fill=(255, 255, 255, 130), width=1)
+    picture.paste(over, (0, 0), over)
+
+
+def _font(size: int) -> ImageFont.FreeTypeFont | ImageFont.ImageFont:
+    return ImageFont.load_default(size)
+
+
+def _stamp(picture: Image.Image, mark: str) -> None:
+    size = max(10, min(picture.size) // 28)
+    over = Image.new("RGBA", picture.size)
+    pen = ImageDraw.Draw(over)
+    font = _font(size)
+    right = pen.textlength(mark, font=font)
+    at = (max(2.0, picture.size[0] - right - size * 0.6), size * 0.4)
+    pen.text((at[0] + 1, at[1] + 1), mark, font=font, fill=(0, 0, 0, 150))
+    pen.text(at, mark, font=font, fill=(255, 255, 255, 190))
+    picture.paste(over, (0, 0), over)
+
+
+def _with_banner(picture: Image.Image, caption: Sequence[str], mark: str) -> Image.Image:
+    size = 15
+    font = _font(size)
+    probe = ImageDraw.Draw(picture)
+    badge = probe.textlength(mark, font=font) + 18
+    widest = max((probe.textlength(line, font=font) for line in caption), default=0.0)
+    width = max(picture.size[0], int(badge + widest + 32))
+    banner = 14 + len(caption) * (size + 6)
+    framed = Image.new("RGB", (width, picture.size[1] + banner), _BANNER)
+    framed.paste(picture, ((width - picture.size[0]) // 2, 0))
+    pen = ImageDraw.Draw(framed)
+    top = picture.size[1]
+    pen.rectangle((8, top + 8, 8 + badge, top + 8 + size + 8), fill=_MARK)
+    pen.text((17, top + 10), mark, font=font, fill=(20, 20, 20))
+    for number, line in enumerate(caption):
+        pen.text((badge + 20, top + 9 + number * (size + 6)), line, font=font, fill=(230, 233, 238))
+    return framed

@@ -1,0 +1,124 @@
+"""The operator's state in memory: for tests and for trying things out."""
+
+from __future__ import annotations
+
+import copy
+from types import TracebackType
+from typing import Generic, Self, TypeVar
+
+from comity.commerce import Billing, Ledger, Quote
+from comity.core import StateError, UnknownIdError
+from comity.fleet import Programme, Request
+from comity.operations.records import (
+    Activity,
+    ItemRecord,
+    OpportunitySet,
+    Order,
+    PlanRecord,
+)
+from comity.services import OrderTask
+
+R = TypeVar("R")
+
+
+class MemoryCollection(Generic[R]):
+    """Records of one kind in a dict, keyed by the field ``key``."""
+
+    def __init__(self, name: str, key: str = "id") -> None:
+        self._name = name
+        self._key = key
+        self.records: dict[str, R] = {}
+
+    def get(self, id: str) -> R:
+        """The record with this id; raises :class:`UnknownIdError`."""
+        if id not in self.records:
+            raise UnknownIdError(self._name, id, tuple(self.records))
+        return self.records[id]
+
+    def put(self, record: R) -> None:
+        """Add the record, or replace the one of the same id."""
+        self.records[getattr(record, self._key)] = record
+
+    def all(self, **equal: str) -> list[R]:
+        """Every record whose fields equal the given values, in the order added."""
+        return [
+            record
+            for record in self.records.values()
+            if all(getattr(record, name) == value for name, value in equal.items())
+        ]
+
+
+class MemoryStore:
+    """A :class:`comity.operations.Store` whose transactions are undone on an error."""
+
+    def __init__(self) -> None:
+        self._state = _MemoryWork()
+
+    def begin(self) -> _MemoryWork:
+        """A new transaction."""
+        return self._state
+
+
+class _MemoryWork:
+    def __init__(self) -> None:
+        self.requests: MemoryCollection[Request] = MemoryCollection("request")
+        self.opportunities: MemoryCollection[OpportunitySet] = MemoryCollection("opportunities")
+        self.quotes: MemoryCollection[Quote] = MemoryCollection("quote")
+        self.orders: MemoryCollection[Order] = MemoryCollection("order")
+        self.tasks: MemoryCollection[OrderTask] = MemoryCollection("task")
+        self.plans: MemoryCollection[PlanRecord] = MemoryCollection("plan")
+        self.activities: MemoryCollection[Activity] = MemoryCollection("activity")
+        self.items: MemoryCollection[ItemRecord] = MemoryCollection("item")
+        self.billings: MemoryCollection[Billing] = MemoryCollection("billing", "order")
+        self._programme: Programme | None = None
+        self._ledger = Ledger()
+        self._counters: dict[str, int] = {}
+
+    def programme(self) -> Programme:
+        """The programme this operator runs."""
+        if self._programme is None:
+            raise StateError("no programme yet: name one with --programme, e.g. --programme joint-eo")
+        return self._programme
+
+    def set_programme(self, programme: Programme) -> None:
+        """Start running ``programme``."""
+        self._programme = programme
+
+    def ledger(self) -> Ledger:
+        """All transactions so far."""
+        return Ledger(self._ledger)
+
+    def post(self, ledger: Ledger) -> None:
+        """Keep the transactions that are not kept yet."""
+        self._ledger.extend(t for t in ledger if t.id not in self._ledger)
+
+    def next_id(self, kind: str) -> str:
+        """A fresh identifier such as ``order-0007``."""
+        self._counters[kind] = self._counters.get(kind, 0) + 1
+        return f"{kind}-{self._counters[kind]:04d}"
+
+    def __enter__(self) -> Self:
+        self._before = {
+            name: Ledger(value) if isinstance(value, Ledger) else _snapshot(value)
+            for name, value in vars(self).items()
+            if name != "_before"
+        }
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        if kind is not None:
+            vars(self).update(self._before)
+
+
+def _snapshot(value: object) -> object:
+    """A copy that later changes do not reach; the records themselves never change."""
+    if isinstance(value, MemoryCollection):
+        copied = copy.copy(value)
+        copied.records = dict(value.records)
+        return copied
+    return dict(value) if isinstance(value, dict) else value

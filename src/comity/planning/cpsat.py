@@ -1,0 +1,128 @@
+"""The exact solver: greedy start, CP-SAT on what is left to decide, sessions, polish."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from comity.core import InputError, Progress, silent
+from comity.planning.coverage import sum_of_best
+from comity.planning.flow import downlink_flow
+from comity.planning.formulation import Formulation
+from comity.planning.greedy import BEST_METHOD, greedy_selection
+from comity.planning.instance import Instance, prepare
+from comity.planning.model import Bound, Problem, Solution
+from comity.planning.packing import packed_pieces
+from comity.planning.result import assemble
+from comity.planning.search import Outcome, run
+from comity.planning.selection import Selection, Sessions, carry_out, fill, without_idle
+from comity.planning.solver import Deadline, Stop
+from comity.planning.validation import validate
+
+#: Part of the time limit kept for sessions, polish and reasons.
+_RESERVE = 0.06
+
+
+@dataclass(slots=True)
+class _Best:
+    """The best plan and the least bound so far; kept up to date so that an interrupt loses nothing."""
+
+    selection: Selection
+    upper: float
+    method: str
+    work: float = 0.0
+
+    def offer(self, selection: Selection) -> None:
+        if selection.worth > self.selection.worth:
+            self.selection = selection
+
+    def prove(self, upper: float, method: str) -> None:
+        if upper < self.upper:
+            self.upper, self.method = upper, method
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CpSatSolver:
+    """OR-Tools CP-SAT on :class:`comity.planning.formulation.Formulation`, started from a greedy plan.
+
+    ``workers``: threads. ``most_steps``: how finely an area's worth is modelled; above it, qualities are
+    rounded up, which keeps the bound true and makes it looser.
+    """
+
+    workers: int = 2
+    most_steps: int = 25_000
+
+    def __post_init__(self) -> None:
+        if self.workers < 1 or self.most_steps < 1:
+            raise InputError(f"workers is {self.workers}, most_steps {self.most_steps}: both must be 1 or more")
+
+    @property
+    def name(self) -> str:
+        """What the solution calls this solver."""
+        return "cp-sat"
+
+    def solve(
+        self, problem: Problem, *, seed: int = 0, stop: Stop = Stop(), progress: Progress = silent
+    ) -> Solution:
+        """See :class:`comity.planning.Solver`."""
+        validate(problem)
+        deadline = Deadline(stop)
+        instance = prepare(problem)
+        best = _Best(Selection(instance), sum_of_best(instance), BEST_METHOD)
+        stopped = ""
+        try:
+            progress(0, stop.wall_s or 1, f"{len(instance.ops)} of {len(problem.opportunities)} opportunities")
+            best.offer(greedy_selection(instance, deadline))
+            if best.selection.worth < best.upper and not deadline.passed:
+                outcome = self._search(instance, best, seed, stop, deadline, progress)
+                stopped = ", interrupted" if outcome.interrupted else ""
+        except KeyboardInterrupt:
+            stopped = ", interrupted"
+        worth = best.selection.worth
+        bound = Bound(value=worth, upper=max(worth, best.upper), method=best.method + stopped)
+        return assemble(best.selection, bound, solver=self.name, work=best.work, seed=seed)
+
+    def _search(
+        self, instance: Instance, best: _Best, seed: int, stop: Stop, deadline: Deadline, progress: Progress
+    ) -> Outcome:
+        flow = downlink_flow(instance)
+        formulation = Formulation(instance, flow, self.most_steps)
+        formulation.hint(best.selection)
+        outcome = run(
+            formulation.model,
+            seed=seed,
+            stop=stop,
+            deadline=deadline,
+            reserve_s=_RESERVE * (stop.wall_s or 0.0),
+            workers=self.workers,
+            unit=formulation.worth_unit,
+            progress=progress,
+        )
+        best.work = outcome.work
+        if outcome.bound is not None:
+            proven = "CP-SAT, proven best" if outcome.proven else "CP-SAT bound"
+            best.prove(outcome.bound * formulation.worth_unit, proven)
+        if outcome.values is not None:
+            chosen = without_idle(instance, formulation.chosen(outcome.values))
+            known = _sessions(instance, formulation, outcome.values, chosen)
+            selection = carry_out(instance, chosen, known)
+            fill(selection, range(len(instance.ops)))
+            best.offer(selection)
+        return outcome
+
+
+def _sessions(
+    instance: Instance, formulation: Formulation, values: tuple[int, ...], chosen: set[int]
+) -> Sessions | None:
+    """Sessions that follow the model's own downlinks, None where rounding leaves a spacecraft short."""
+    sent = formulation.sent_bits(values)
+    pieces = packed_pieces(formulation.flow, sent, instance.problem.antennas)
+    empty = Selection(instance)
+    sessions: Sessions = {}
+    for craft, members in instance.of_craft.items():
+        taken = [instance.ops[k] for k in members if k in chosen]
+        if taken:
+            found = empty.downlinks.fit(craft, taken, pieces[craft])
+            if not isinstance(found, tuple):
+                return None
+            sessions[craft] = found
+    return sessions

@@ -1,0 +1,59 @@
+"""One demo for all end-to-end tests, and a way to call the command line."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+
+@dataclass(frozen=True)
+class Ran:
+    """A finished command."""
+
+    code: int
+    out: str
+    err: str
+
+
+Comity = Callable[..., Ran]
+
+
+@pytest.fixture(scope="session")
+def comity() -> Comity:
+    """Run ``comity`` with the given words in ``cwd``; returns code and output, never a traceback."""
+
+    def run(*words: str | Path, cwd: Path | None = None) -> Ran:
+        done = subprocess.run(
+            [sys.executable, "-m", "comity", *map(str, words)],
+            cwd=cwd,
+            capture_output=True,
+            text=True,
+            timeout=300,
+            check=False,
+        )
+        assert "Traceback" not in done.stderr, done.stderr
+        return Ran(done.returncode, done.stdout, done.stderr)
+
+    return run
+
+
+@dataclass(frozen=True)
+class Demo:
+    """What one run of ``comity demo`` left and said."""
+
+    folder: Path
+    out: str
+
+
+@pytest.fixture(scope="session")
+def demo(comity: Comity, tmp_path_factory: pytest.TempPathFactory) -> Demo:
+    """The whole road, walked once with seed 1."""
+    folder = tmp_path_factory.mktemp("demo") / "joint-eo"
+    ran = comity("demo", "--dir", folder, "--seed", "1")
+    assert ran.code == 0, ran.err
+    return Demo(folder, ran.out)

@@ -1,0 +1,48 @@
+"""Finding when a smooth condition holds."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from comity.access import intervals_where_positive
+from comity.access.events import maximise, refine_roots
+
+
+def test_edges_of_a_sine() -> None:
+    spans = intervals_where_positive(np.sin, 1.0, 10.0, step_s=0.7, tolerance_s=1e-9)
+    assert np.ravel(spans) == pytest.approx([1.0, np.pi, 2 * np.pi, 3 * np.pi], abs=1e-8)
+
+
+@pytest.mark.parametrize("level", [0.99, 0.999999, 0.9999999])
+def test_what_hides_between_two_nodes_is_found(level: float) -> None:
+    half = np.arccos(level)
+    tops = np.pi / 2 + 2 * np.pi * np.arange(3)
+    rises = intervals_where_positive(lambda t: np.sin(t) - level, 0.0, 18.0, 1.0, 1e-7)
+    assert rises == [(pytest.approx(t - half, abs=1e-6), pytest.approx(t + half, abs=1e-6)) for t in tops]
+    dips = intervals_where_positive(lambda t: level - np.sin(t), 0.0, 18.0, 1.0, 1e-7)
+    assert len(dips) == 4
+    assert dips[0][1] == pytest.approx(tops[0] - half, abs=1e-6)
+
+
+def test_always_never_and_no_time_at_all() -> None:
+    assert intervals_where_positive(lambda t: np.ones_like(t), 2.0, 7.0, 60.0) == [(2.0, 7.0)]
+    assert intervals_where_positive(lambda t: -np.ones_like(t), 2.0, 7.0, 60.0) == []
+    assert intervals_where_positive(np.sin, 2.0, 2.0, 60.0) == []
+
+
+def test_roots_and_maxima_of_many_brackets_at_once() -> None:
+    shift = np.array([0.1, 0.5, 0.9])
+    low, high = np.zeros(3), np.ones(3)
+    calls = []
+
+    def cubic(t, which):  # type: ignore[no-untyped-def]
+        calls.append(len(t))
+        return (t - shift[which]) ** 3
+
+    roots = refine_roots(cubic, low, high, -(shift**3), (1 - shift) ** 3, 1e-6)
+    assert roots == pytest.approx(shift, abs=1e-6)
+    assert len(calls) < 60  # a triple root is the worst case; bisection of all needs 20, never much more
+    times, values = maximise(lambda t, which: -((t - shift[which]) ** 2), low, high, 1e-6)
+    assert times == pytest.approx(shift, abs=1e-6)
+    assert values == pytest.approx(0.0, abs=1e-9)
