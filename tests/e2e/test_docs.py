@@ -2,9 +2,9 @@
 
 The convention, page by page, in one new folder each:
 
-- a ``console`` block: each line ``$ command`` is run; lines without ``$`` are what it prints, shortened, and are
-  not compared. ``# exit code 2`` at a command's end says what it ends in, else it must end in 0. ``./run X`` is
-  ``comity X``; ``./run demo`` without further words is the one demo of this test session.
+- a ``console`` block: each line ``$ command`` is run; lines without ``$`` are what it prints, shortened, and
+  are not compared. ``# exit code 2`` at a command's end says what it ends in, else it must end in 0.
+  ``./run X`` is ``comity X``; ``./run demo`` without further words is the one demo of this test session.
 - a ``python`` block: all blocks of a page are one script.
 - ``<!-- file: NAME -->`` before any block writes it to NAME; ``<!-- not run: WHY -->`` leaves it out.
 """
@@ -26,7 +26,8 @@ import pytest
 ROOT = Path(__file__).resolve().parents[2]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
 FENCE = re.compile(
-    r"^(?:<!-- (?P<mark>file|not run): (?P<word>.+?) -->\n+)?^(?P<dent> *)```(?P<kind>\w+)[^\n]*\n(?P<body>.*?)^ *```$",
+    r"^(?:<!-- (?P<mark>file|not run): (?P<word>.+?) -->\n+)?"
+    r"^(?P<dent> *)```(?P<kind>\w+)[^\n]*\n(?P<body>.*?)^ *```$",
     re.MULTILINE | re.DOTALL,
 )
 EXIT_CODE = re.compile(r"\s+# exit code (\d+)$")

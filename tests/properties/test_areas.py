@@ -56,15 +56,15 @@ def test_an_area_is_the_same_wherever_its_longitudes_begin(
 
     moved = ring.copy()
     moved[:, 0] = (ring[:, 0] + shift + 180.0) % 360.0 - 180.0
-    assert area(moved).area_km2 == pytest.approx(here.area_km2, rel=1e-9)
+    assert area(moved).area_km2 == pytest.approx(here.area_km2, rel=1e-6)
 
     onward = ring.copy()  # the same ring written past ±180°
     onward[:, 0] = np.unwrap(ring[:, 0], period=360.0)
     if np.abs(onward).max() <= 360.0:
-        assert area(onward).area_km2 == pytest.approx(here.area_km2, rel=1e-9)
+        assert area(onward).area_km2 == pytest.approx(here.area_km2, rel=1e-6)
 
     again = area_from_geojson(mapping(here.geometry), "star")
-    assert again.area_km2 == pytest.approx(here.area_km2, rel=1e-9)
+    assert again.area_km2 == pytest.approx(here.area_km2, rel=1e-6)
 
 
 @settings(max_examples=30, deadline=None)

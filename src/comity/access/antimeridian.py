@@ -72,14 +72,16 @@ def polygons_of(geometry: BaseGeometry) -> list[Polygon]:
     return [polygon for part in getattr(geometry, "geoms", ()) for polygon in polygons_of(part)]
 
 
-def unwrap(lon: FloatArray, *, keep_full_turns: bool = True) -> FloatArray:
-    """Longitudes (n,) degrees made continuous: no step is longer than 180°.
+def unwrap(lon: FloatArray, lat: FloatArray, *, keep_full_turns: bool = True) -> FloatArray:
+    """Longitudes (n,) degrees of a line made continuous: no step is longer than 180°.
 
-    A step of exactly 360° runs along a parallel round the whole Earth (as in a world-wide box) and stays
-    as it is, unless ``keep_full_turns`` is false: then both ends are the same meridian.
+    Two steps stay as they are: one along a pole, which has no length, and one of exactly 360°, which runs
+    along a parallel round the whole Earth (as in a world-wide box) unless ``keep_full_turns`` is false: then
+    both its ends are the same meridian.
     """
     step = np.diff(lon)
     turns = np.round(step / 360.0) * 360.0
+    turns[(np.abs(lat[1:]) == 90.0) & (lat[1:] == lat[:-1])] = 0.0
     if keep_full_turns:
         turns[np.abs(step) == 360.0] = 0.0
     return np.asarray(lon - np.concatenate([[0.0], np.cumsum(turns)]), dtype=np.float64)
@@ -88,10 +90,10 @@ def unwrap(lon: FloatArray, *, keep_full_turns: bool = True) -> FloatArray:
 def _region(ring: FloatArray, what: str) -> Polygon:
     """One ring as a valid polygon in continuous longitudes (perhaps beyond ±180°)."""
     lon, lat = ring[:, 0], ring[:, 1]
-    polygon = _closed(unwrap(lon), lat, what)
+    polygon = _closed(unwrap(lon, lat), lat, what)
     if not polygon.is_valid and np.any(np.abs(np.diff(lon)) == 360.0):
         # 180 → −180 may also be one point written twice where the ring crosses the antimeridian.
-        other = _closed(unwrap(lon, keep_full_turns=False), lat, what)
+        other = _closed(unwrap(lon, lat, keep_full_turns=False), lat, what)
         polygon = other if other.is_valid else polygon
     if polygon.convex_hull.area == 0.0:
         raise InputError(f"{what} has no area: its points lie on one line")

@@ -33,6 +33,8 @@ MAX_FILE_BYTES = 64_000_000
 MAX_LONGITUDE_DEG = 360.0
 #: Anything smaller (m²) is no area.
 MIN_AREA_M2 = 1.0
+#: A ring whose ends are this near (0.1 mm) is closed; rounding did it.
+_CLOSURE_DEG = 1e-9
 #: Straight edges in lon, lat are measured in steps of this (deg).
 _EDGE_STEP_DEG = 0.1
 
@@ -253,12 +255,14 @@ def _ring(value: object, what: str) -> FloatArray:
     _check_range(ring, what)
     if len(ring) < 4:
         raise InputError(f"{what} has {len(ring)} positions: a ring needs 4 or more, the last like the first")
-    same = ring[0, 1] == ring[-1, 1] and (ring[0, 0] - ring[-1, 0]) % 360.0 == 0.0
-    if not same:
+    turn = round((ring[-1, 0] - ring[0, 0]) / 360.0) * 360.0
+    first = ring[0] + np.array([turn, 0.0])
+    if np.abs(ring[-1] - first).max() > _CLOSURE_DEG:
         raise InputError(
             f"{what} is not closed: it starts at {ring[0].tolist()} and ends at {ring[-1].tolist()}; "
             "repeat the first position at the end"
         )
+    ring[-1] = first
     return ring
 
 

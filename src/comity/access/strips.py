@@ -148,16 +148,19 @@ def cut_into_strips(area: Area, width_km: int, inclination_deg: float, ascending
 def _cut(area: Area, width_km: int, code: int) -> tuple[Strip, ...]:
     ascending = code % 2 == 0
     inclination = (code // 2 + 0.5) * _INCLINATION_CLASS_DEG
-    strips: list[Strip] = []
     width = width_km * 1e3
     length = max(MAX_LENGTH_M, 2.0 * width)
+    too_many = InputError(
+        f"{area.name!r} ({area.area_km2:,.0f} km²) needs more than {MAX_STRIPS:,} strips of {width_km} km: "
+        "ask for smaller areas or a wider swath"
+    )
+    if area.area_km2 * 1e6 > MAX_STRIPS * width * length:
+        raise too_many
+    strips: list[Strip] = []
     for block in _blocks(_world_parts(area.geometry), length, inclination, ascending):
         for across, along in block.slices(width, length):
             if len(strips) == MAX_STRIPS:
-                raise InputError(
-                    f"{area.name!r} ({area.area_km2:,.0f} km²) needs more than {MAX_STRIPS:,} strips of "
-                    f"{width_km} km: ask for smaller areas or a wider swath"
-                )
+                raise too_many
             number = f"{width_km}{code:02d}{len(strips) + 1:04d}"
             strips.append(block.strip(f"{area.name}/strip-{number}", across, along, ascending))
     return tuple(strips)

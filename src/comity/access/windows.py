@@ -40,8 +40,9 @@ class Look:
     ``roll_deg`` / ``pitch_deg``: the same direction as rotation about the velocity direction (positive
     to the right of motion) and forward of it; ``incidence_deg``: angle at the target between the
     ellipsoid's normal and the spacecraft. ``gsd_m``: geometric mean of across and along track at that
-    angle and range. ``direction``: unit vector (3,) from the spacecraft to the target in ITRF, and
-    ``inertial`` the same in TEME, for slews.
+    angle and range. ``view_azimuth_deg``: from the point below the spacecraft to the target, clockwise
+    from north (STAC ``view:azimuth``). ``direction``: unit vector (3,) from the spacecraft to the target in
+    ITRF, and ``inertial`` the same in TEME, for slews (of an instrument that cannot be aimed: the nadir).
     """
 
     at: Epoch
@@ -65,7 +66,8 @@ class ImagingWindow:
     Agile instruments on a point: any instant of ``interval`` will do. A strip, or an instrument that
     looks straight down: the whole interval *is* the pass of the scan line from one end to the other.
     ``best``: the look at the smallest off-nadir angle; ``looks``: that and a few more across the
-    interval in time order. ``footprint``: the ground imaged (lon, lat) at ``best``.
+    interval in time order (a scan: at its start, best and end). ``footprint``: the ground imaged (lon, lat)
+    at ``best``.
     ``ascending``: whether the spacecraft moves north.
     """
 

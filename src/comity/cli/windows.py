@@ -11,8 +11,7 @@ from typing import Annotated
 
 import typer
 
-from comity.access import Site, station_windows
-from comity.access.imaging import constellation_windows
+from comity.access import Site, constellation_windows, station_windows
 from comity.cli.window_output import Format, write_imaging_windows, write_station_windows
 from comity.core import Epoch, InputError, Interval, Progress, SystemClock, UnknownIdError, silent
 from comity.fleet import (

@@ -1,1 +1,19 @@
+"""Simulated products: the scene of a place, cloud-optimised images, quicklooks, STAC Items, clouds."""
 
+from comity.imagery.acquisition import Acquisition
+from comity.imagery.catalogue import write_catalogue
+from comity.imagery.clouds import CLOUD_SOURCE, clear_probability, cloud_probability, draw_cloud_fraction
+from comity.imagery.product import ItemFiles, make_item
+from comity.imagery.schemas import validate_item
+
+__all__ = [
+    "CLOUD_SOURCE",
+    "Acquisition",
+    "ItemFiles",
+    "clear_probability",
+    "cloud_probability",
+    "draw_cloud_fraction",
+    "make_item",
+    "validate_item",
+    "write_catalogue",
+]

@@ -29,7 +29,7 @@ REACH_M = 12_000.0
 
 def coast_sheet(grid: ImageGrid, land_in: LandIn) -> Sheet:
     """Distance to the coast, m, positive on land, to ``REACH_M``; nodes about 60 m or 2 pixels apart."""
-    step = max(1 if grid.pixel_m > 400.0 else 2, min(32, round(60.0 / grid.pixel_m)))
+    step = max(1 if grid.pixel_m > 1_500.0 else 2, min(32, round(60.0 / grid.pixel_m)))
     node_m = step * grid.pixel_m
     # The margin lets coasts just outside tint the water inside, as they do in the next image.
     margin = max(4, min(math.ceil(REACH_M / node_m), 160))

@@ -35,7 +35,7 @@ class LonLatGrid:
     ``dlon`` > 0; degrees.
     """
 
-    values: NDArray[np.float32]
+    values: NDArray[np.float32] | NDArray[np.int16]
     lon0: float
     lat0: float
     dlon: float
@@ -123,8 +123,9 @@ def _itur_data() -> Path:
 
 @cache
 def _heights() -> LonLatGrid:
-    """Heights above mean sea level, m; sea 0."""
-    return LonLatGrid(package_array("1511/v2_topo"), -180.125, 90.125, 1 / 12, -1 / 12)
+    """Heights above mean sea level, whole metres; sea 0."""
+    whole = np.rint(package_array("1511/v2_topo")).astype(np.int16)
+    return LonLatGrid(whole, -180.125, 90.125, 1 / 12, -1 / 12)
 
 
 def relief(lon: Floats, lat: Floats) -> Relief:

@@ -217,6 +217,18 @@ def enlarge(coarse, step, row0, col0, rows, cols, pitch):  # type: ignore[no-unt
 
 
 @_jit
+def smoothstep(low, per_unit, x):  # type: ignore[no-untyped-def]
+    """3t² − 2t³ of t = (x − low)·per_unit cut to 0…1; ``x`` (rows, cols)."""
+    rows, cols = x.shape
+    out = np.empty((rows, cols), np.float32)
+    for i in range(rows):
+        for j in range(cols):
+            t = min(max((x[i, j] - low) * per_unit, F(0.0)), F(1.0))
+            out[i, j] = t * t * (F(3.0) - F(2.0) * t)
+    return out
+
+
+@_jit
 def patchwork(u, v, weight, pixel, district, length, width, border, seed):  # type: ignore[no-untyped-def]
     """Parcels of land at (u, v): districts, each with its own grid of rectangles.
 

@@ -17,10 +17,17 @@ from shapely.geometry.base import BaseGeometry
 from comity.imagery.geotiff import NODATA
 from comity.imagery.grid import ImageGrid
 
-#: Bands shown as red, green and blue where there is no true colour, best first.
-_FALLBACKS = (("red", "nir", "green"), ("swir16", "nir", "red"), ("nir", "red", "green"))
+#: Bands and how they are mixed into red, green and blue, the first that an instrument has. Without a
+#: blue band green is lifted a little by infrared, which keeps plants green and the sea dark.
+_MIXES: tuple[tuple[tuple[str, ...], tuple[tuple[float, ...], ...]], ...] = (
+    (("red", "green", "blue"), ((1, 0, 0), (0, 1, 0), (0, 0, 1))),
+    (("red", "green", "nir"), ((1, 0, 0), (0, 0.8, 0.2), (0, 1, 0))),
+    (("red", "nir"), ((1, 0), (0.75, 0.25), (0.95, 0))),
+)
 _GAMMA = 1 / 1.5
 _SHOULDER = 0.84
+#: Counts (reflectance × 10 000) above which all three colours together are cloud or snow.
+_CLOUDY = 3_000.0
 _BANNER = (24, 28, 34)
 _MARK = (255, 176, 59)
 
@@ -45,10 +52,14 @@ def quicklook_png(
     names = [str(name) for name in image.descriptions]
     chosen, mix = _channels(names)
     counts = image.read(
-        [names.index(name) + 1 for name in chosen], out_shape=(len(chosen), height, width), resampling=Resampling.average
+        [names.index(name) + 1 for name in chosen],
+        out_shape=(len(chosen), height, width),
+        resampling=Resampling.average,
     )
-    valid = (counts != NODATA).all(axis=0)
-    picture = _stretch(mix(counts.astype(np.float32)), valid)
+    valid = counts[0] != NODATA
+    for channel in counts[1:]:
+        valid &= channel != NODATA
+    picture = _stretch(_mixed(mix, counts), valid)
     shown = Image.fromarray(picture)
     if borders is not None and not borders.is_empty:
         _draw_borders(shown, grid, borders, width / grid.width, height / grid.height)
@@ -59,36 +70,48 @@ def quicklook_png(
     return out.getvalue()
 
 
-def _channels(names: Sequence[str]):  # type: ignore[no-untyped-def]
-    if {"red", "green", "blue"} <= set(names):
-        return ("red", "green", "blue"), lambda x: x
-    if {"red", "nir"} <= set(names) and "green" not in names:
-        # Two-channel imagers: green made between red and infrared shows plants green, sea dark.
-        return ("red", "nir"), lambda x: np.stack([x[0], 0.75 * x[0] + 0.25 * x[1], 0.95 * x[0]])
-    for wanted in _FALLBACKS:
+def _channels(names: Sequence[str]) -> tuple[tuple[str, ...], NDArray[np.float32]]:
+    """The bands to read, and the (3, bands) mix that makes a picture of them."""
+    for wanted, mix in _MIXES:
         if set(wanted) <= set(names):
-            return wanted, lambda x: x
-    grey = "pan" if "pan" in names else names[0]
-    return (grey,), lambda x: np.repeat(x, 3, axis=0)
+            return wanted, np.array(mix, np.float32)
+    return ("pan" if "pan" in names else names[0],), np.ones((3, 1), np.float32)
 
 
-def _stretch(rgb: NDArray[np.float32], valid: NDArray[np.bool_]) -> NDArray[np.uint8]:
-    """Counts (3, h, w) as (h, w, 3) bytes; nodata black."""
-    if not valid.any():
-        return np.zeros((*valid.shape, 3), np.uint8)
-    seen = rgb[:, valid]
+def _mixed(mix: NDArray[np.float32], counts: NDArray[np.uint16]) -> list[NDArray[np.uint16]]:
+    """Red, green and blue (h, w) from the bands read."""
+    out = []
+    for row in mix:
+        used = np.flatnonzero(row)
+        if len(used) == 1 and row[used[0]] == 1:
+            out.append(counts[used[0]])
+        else:
+            out.append(np.tensordot(row, counts.astype(np.float32), 1).astype(np.uint16))
+    return out
+
+
+def _stretch(rgb: list[NDArray[np.uint16]], valid: NDArray[np.bool_]) -> NDArray[np.uint8]:
+    """Counts of red, green and blue (h, w) as (h, w, 3) bytes; nodata black."""
+    out = np.zeros((*valid.shape, 3), np.uint8)
+    # Every third pixel each way tells the range well enough.
+    thin = valid[::3, ::3]
+    if not thin.any():
+        thin, seen = valid, np.stack([one[valid] for one in rgb]).astype(np.float32)
+    else:
+        seen = np.stack([one[::3, ::3][thin] for one in rgb]).astype(np.float32)
+    if seen.size == 0:
+        return out
     # Haze is blue: the darkest of each band is taken off nearly whole in blue, less so in red.
     floor = np.percentile(seen, 0.5, axis=1) * np.array([0.82, 0.87, 0.92])
-    lifted = seen - floor[:, None]
-    peak = lifted.max(axis=0)
-    ground = peak[seen.min(axis=1 if seen.ndim > 2 else 0) < 3_000.0]
-    top = float(np.percentile(ground if ground.size > 0.02 * peak.size else peak, 99.0))
-    top = max(top, 500.0)
-    x = np.maximum(rgb - floor[:, None, None], 0.0) / top
+    peak = (seen - floor[:, None]).max(axis=0)
+    ground = peak[seen.min(axis=0) < _CLOUDY]
+    top = max(float(np.percentile(ground if ground.size > 0.02 * peak.size else peak, 99.0)), 500.0)
     limit = max(9_000.0 / top, 1.5)
-    above = (1.0 - np.exp(-1.6 * (np.clip(x, 1.0, limit) - 1.0))) / (1.0 - np.exp(-1.6 * (limit - 1.0)))
-    tone = np.where(x < 1.0, _SHOULDER * np.power(np.minimum(x, 1.0), _GAMMA), _SHOULDER + (1 - _SHOULDER) * above)
-    out = np.moveaxis(tone * 255.0 + 0.5, 0, -1).astype(np.uint8)
+    for channel, (one, low) in enumerate(zip(rgb, floor, strict=True)):
+        x = np.maximum(np.arange(int(one.max()) + 1, dtype=np.float32) - low, 0.0) / top
+        above = (1.0 - np.exp(-1.6 * (np.clip(x, 1.0, limit) - 1.0))) / (1.0 - np.exp(-1.6 * (limit - 1.0)))
+        tone = np.where(x < 1.0, _SHOULDER * np.minimum(x, 1.0) ** _GAMMA, _SHOULDER + (1 - _SHOULDER) * above)
+        out[..., channel] = (tone * 255.0 + 0.5).astype(np.uint8)[one]
     out[~valid] = 0
     return out
 

@@ -88,7 +88,7 @@ class Scene:
         self._frame: NoiseFrame = noise_frame(*grid.centre_deg)
         self._pixel = grid.pixel_m * self._frame.stretch
         # Half resolution is enough below the finest texture; coarse pixels need every one.
-        self._pitch = 1 if grid.pixel_m > 400.0 else 2
+        self._pitch = 1 if grid.pixel_m > 1_500.0 else 2
         self._coast = coast_sheet(grid, land_in)
         self._control = self._control_sheets()
         self._climate = self._climate_sheets(month)

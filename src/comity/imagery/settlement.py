@@ -6,6 +6,8 @@ import math
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
+from pyproj import Transformer
 
 from comity.imagery.coast import lonlat_bounds
 from comity.imagery.grid import ImageGrid
@@ -27,23 +29,39 @@ class TownSheets:
 
 def town_sheets(grid: ImageGrid, step: int) -> TownSheets:
     """Built density and nearness of towns at nodes ``step`` pixels apart."""
-    lon, lat = grid.nodes(step, 1)
-    density = np.zeros(lon.shape, np.float32)
-    reach = np.zeros(lon.shape, np.float32)
-    west, south, east, north = lonlat_bounds(grid, grid.bounds)
-    pad = 1.0
-    near = towns_in((west - pad / max(0.1, math.cos(math.radians(max(abs(south), abs(north))))), south - pad, east + pad, north + pad))
-    km_per_node = step * grid.pixel_m / 1000.0
-    for town_lon, town_lat, people in zip(near.lon, near.lat, near.people_k, strict=True):
-        radius = math.sqrt(people * 1000.0 / (_PER_KM2 * (people / 500.0) ** 0.25) / math.pi)
-        # Only nodes a town can reach; positions vary evenly enough to find them by nearest node.
-        far = 3.0 * (2.5 * radius + 4.0)
-        east_km = (lon - town_lon) * 111.32 * math.cos(math.radians(town_lat))
-        north_km = (lat - town_lat) * 110.57
-        if not (np.abs(east_km).min() < far and np.abs(north_km).min() < far):
+    margin = 1
+    node_m = step * grid.pixel_m
+    shape = (math.ceil(grid.height / step) + 2 + 2 * margin, math.ceil(grid.width / step) + 2 + 2 * margin)
+    density, reach = np.zeros(shape, np.float32), np.zeros(shape, np.float32)
+    west, south, east, north = grid.bounds
+    pad = 100_000.0
+    towns = towns_in(lonlat_bounds(grid, (west - pad, south - pad, east + pad, north + pad)))
+    x, y = Transformer.from_crs(4326, grid.epsg, always_xy=True).transform(towns.lon, towns.lat)
+    # Positions in nodes, sizes too.
+    at_col = (np.asarray(x) - grid.west) / node_m + margin
+    at_row = (grid.north - np.asarray(y)) / node_m + margin
+    radii = _radius_m(towns.people_k) / node_m
+    rims = 2.5 * radii + 4_000.0 / node_m
+    for row, col, radius, rim in zip(at_row, at_col, radii, rims, strict=True):
+        far = 4.0 * rim
+        if not (-far < row < shape[0] + far and -far < col < shape[1] + far):
             continue
-        away = np.hypot(east_km, north_km)
-        blur = 0.28 * radius + 0.25 * km_per_node
-        density = np.maximum(density, 1.0 / (1.0 + np.exp(np.clip((away - radius) / blur, -30, 30))))
-        reach = np.maximum(reach, np.exp(-away / (2.5 * radius + 4.0)))
-    return TownSheets(Sheet(density.astype(np.float32), step, 1), Sheet(reach.astype(np.float32), step, 1))
+        r0, r1 = max(0, int(row - far)), min(shape[0], int(row + far) + 2)
+        c0, c1 = max(0, int(col - far)), min(shape[1], int(col + far) + 2)
+        if r0 >= r1 or c0 >= c1:
+            continue
+        rows = np.arange(r0, r1, dtype=np.float32)[:, None] - np.float32(row)
+        cols = np.arange(c0, c1, dtype=np.float32) - np.float32(col)
+        away = np.sqrt(rows * rows + cols * cols)
+        blur = np.float32(0.28 * radius + 0.25)
+        built = 1.0 / (1.0 + np.exp(np.clip((away - np.float32(radius)) / blur, -30, 30)))
+        for sheet, value in ((density, built), (reach, np.exp(-away / np.float32(rim)))):
+            window = sheet[r0:r1, c0:c1]
+            np.maximum(window, value, out=window)
+    return TownSheets(Sheet(density, step, margin), Sheet(reach, step, margin))
+
+
+def _radius_m(people_k: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Radius of the built-up area of towns with so many thousand people."""
+    per_km2 = _PER_KM2 * (people_k / 500.0) ** 0.25
+    return np.sqrt(people_k * 1000.0 / per_km2 / math.pi) * 1000.0

@@ -36,6 +36,6 @@ class Sheet:
 
 
 def smoothstep(low: float, high: float, x: NDArray[np.float32]) -> NDArray[np.float32]:
-    """0 below ``low``, 1 above ``high``, a smooth S between; ``low > high`` falls instead."""
-    t = np.clip((x - np.float32(low)) * np.float32(1.0 / (high - low)), 0, 1)
-    return t * t * (np.float32(3.0) - np.float32(2.0) * t)
+    """0 below ``low``, 1 above ``high``, a smooth S between; ``low > high`` falls instead. ``x`` (r, c)."""
+    found: NDArray[np.float32] = kernels.smoothstep(np.float32(low), np.float32(1.0 / (high - low)), x)
+    return found

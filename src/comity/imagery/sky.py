@@ -21,12 +21,12 @@ from comity.imagery.sheets import Sheet, smoothstep
 class CloudCover:
     """A cloud field over an image grid, in units of its own scatter, 0 at a cloud's edge.
 
-    ``field``: above 0 is cloud. ``light``: −1…1, how far a cloud's flank faces the Sun. ``shadow_px``:
-    from a cloud to its shadow, (rows, cols) pixels. ``fraction``: cloud over the footprint as made.
+    ``field``: above 0 is cloud. ``flank_px``: a step towards the Sun, (rows, cols) pixels; where the field
+    falls that way the cloud is lit. ``shadow_px``: from a cloud to its shadow. ``fraction``: cloud over the footprint as made.
     """
 
     field: Sheet
-    light: Sheet
+    flank_px: tuple[float, float]
     shadow_px: tuple[float, float]
     fraction: float
 
@@ -35,7 +35,8 @@ class CloudCover:
         field = self.field.at(row + 0.5, 0.5, rows, cols)
         deep = smoothstep(-0.1, 1.6, field)
         bright = np.float32(0.52) + np.float32(0.40) * deep
-        bright += np.float32(0.22) * self.light.at(row + 0.5, 0.5, rows, cols)
+        sunward = self.field.at(row + 0.5 + self.flank_px[0], 0.5 + self.flank_px[1], rows, cols)
+        bright += np.float32(0.22) * np.clip((field - sunward) * np.float32(1.4), -1, 1)
         thick = smoothstep(-0.22, 0.22, field)
         return thick * (np.float32(0.72) + np.float32(0.28) * smoothstep(0.05, 0.8, field)), np.clip(bright, 0.2, 1.05)
 
@@ -61,43 +62,49 @@ def cloud_cover(
     reach = base_m * min(4.0, 1.0 / math.tan(math.radians(max(sun_elevation_deg, 5.0)))) / grid.pixel_m
     azimuth = math.radians(sun_azimuth_deg)
     shadow = (reach * math.cos(azimuth), -reach * math.sin(azimuth))
-    step = 2 if grid.pixel_m < 600.0 else 1
+    step = 1 if grid.pixel_m > 1_500.0 else 2
     margin = math.ceil(max(abs(shadow[0]), abs(shadow[1])) / step) + 3
     rows = math.ceil(grid.height / step) + 2 + 2 * margin
     cols = math.ceil(grid.width / step) + 2 + 2 * margin
     node_m = step * grid.pixel_m
-    v, u = np.mgrid[0:rows, 0:cols].astype(np.float32) * np.float32(node_m)
     extent = max(grid.width, grid.height) * grid.pixel_m
     widest = min(0.45 * extent, 5_000.0 * 10.0 ** (1.9 * draw[1]) if extent < 400e3 else 500e3)
-    field = _field(u, v, widest, node_m, 0.52 + 0.1 * draw[2], key)
+    field = _field((rows, cols), node_m, widest, 0.52 + 0.1 * draw[2], key)
     inside = _footprint_nodes(grid, rows, cols, node_m, margin)
     over = field[inside] if inside.any() else field.ravel()
     spread = float(over.std()) or 1.0
     edge = _edge(over, fraction, spread)
-    field = (field - np.float32(edge)) * np.float32(1.0 / spread)
-    lean = max(1, round(180.0 / node_m))
-    toward = (-round(lean * math.cos(azimuth)), round(lean * math.sin(azimuth)))
-    light = np.clip((field - np.roll(field, (-toward[0], -toward[1]), (0, 1))) * np.float32(1.4), -1, 1)
-    real = float((over > edge).mean())
-    return CloudCover(Sheet(field, step, margin), Sheet(light, step, margin), shadow, real)
+    field -= np.float32(edge)
+    field *= np.float32(1.0 / spread)
+    lean = max(180.0, node_m) / grid.pixel_m
+    flank = (-lean * math.cos(azimuth), lean * math.sin(azimuth))
+    return CloudCover(Sheet(field, step, margin), flank, shadow, float((over > edge).mean()))
 
 
-def _field(
-    u: NDArray[np.float32], v: NDArray[np.float32], widest: float, node_m: float, gain: float, key: str
-) -> NDArray[np.float32]:
+def _field(shape: tuple[int, int], node_m: float, widest: float, gain: float, key: str) -> NDArray[np.float32]:
+    """Cloud noise at nodes ``node_m`` apart; ``widest``: spacing of its largest forms, m."""
     flat = NoiseFrame(False, False, 0.0, 0.0, 1.0)
-    # Large forms are bent by larger ones, as wind does; the bending is smooth, so it is cheap.
-    reach = np.float32(0.22 * widest)
-    bent = octaves(flat, f"{key}/bend", coarsest_m=widest * 1.7, finest_m=widest / 3, gain=0.5)
-    other = octaves(flat, f"{key}/bend2", coarsest_m=widest * 1.7, finest_m=widest / 3, gain=0.5)
-    bu = u + reach * kernels.fbm(u, v, bent)
-    bv = v + reach * kernels.fbm(u, v, other)
-    table = octaves(flat, f"{key}/cloud", coarsest_m=widest, finest_m=1.6 * node_m, gain=gain)
+
+    def table(name: str, coarsest: float, finest: float, fall: float) -> NDArray[np.float64]:
+        return octaves(flat, f"{key}/{name}", coarsest_m=coarsest, finest_m=finest, gain=fall)
+
+    # Large forms are bent by larger ones, as wind does.
+    bends = [table(name, widest * 1.7, widest / 3, 0.5) for name in ("bend", "bend2")]
+    forms = table("cloud", widest, 1.6 * node_m, gain)
     # Cells: the puffs that make a cloud's rim round rather than torn.
-    puffs = octaves(flat, f"{key}/puffs", coarsest_m=min(widest / 5, 2_800.0), finest_m=1.6 * node_m, gain=0.5)
-    field: NDArray[np.float32] = kernels.fbm(bu, bv, table)
-    if len(puffs):
-        field = field + np.float32(0.75) * np.abs(kernels.fbm(bu, bv, puffs))
+    puffs = table("puffs", min(widest / 5, 2_800.0), 1.6 * node_m, 0.5)
+    reach = np.float32(0.22 * widest)
+    field = np.empty(shape, np.float32)
+    x = (np.arange(shape[1]) * node_m).astype(np.float32)
+    for first in range(0, shape[0], 128):
+        rows = (np.arange(first, min(first + 128, shape[0])) * node_m).astype(np.float32)
+        v, u = np.meshgrid(rows, x, indexing="ij")
+        bu = u + reach * kernels.fbm(u, v, bends[0])
+        bv = v + reach * kernels.fbm(u, v, bends[1])
+        block = kernels.fbm(bu, bv, forms)
+        if len(puffs):
+            block += np.float32(0.75) * np.abs(kernels.fbm(bu, bv, puffs))
+        field[first : first + len(rows)] = block
     return field
 
 

@@ -17,11 +17,15 @@ from comity.core import InputError
 
 @dataclass(frozen=True, slots=True)
 class Band:
-    """A band by its STAC ``eo`` common name: centre and full width at half maximum, µm."""
+    """A band by its STAC ``eo`` common name: centre and full width at half maximum, µm.
+
+    ``common``: whether STAC knows the name; its list has none for the middle infrared.
+    """
 
     name: str
     centre_um: float
     width_um: float
+    common: bool = True
 
     @property
     def thermal(self) -> bool:
@@ -46,6 +50,7 @@ BANDS = {
         Band("cirrus", 1.375, 0.03),
         Band("swir16", 1.61, 0.10),
         Band("swir22", 2.20, 0.18),
+        Band("mwir", 3.75, 0.6, common=False),
         Band("lwir", 11.0, 2.0),
         Band("lwir11", 10.8, 1.0),
         Band("lwir12", 12.0, 1.0),

@@ -9,7 +9,7 @@ from pathlib import Path
 import shapely
 from shapely.geometry.base import BaseGeometry
 
-from comity.core import Epoch, Progress, StateError, silent
+from comity.core import Epoch, Executor, Progress, StateError, ThreadExecutor, silent
 from comity.fleet import Programme, Request
 from comity.imagery import Acquisition, ItemFiles, make_item, write_catalogue
 from comity.operations.execution import reopen
@@ -56,6 +56,7 @@ def deliver(
     now: Epoch,
     seed: int = 0,
     max_pixels: int = 20_000_000,
+    executor: Executor | None = None,
     progress: Progress = silent,
 ) -> list[ItemRecord]:
     """Make every waiting product under ``folder`` and offer it to its customer.
@@ -66,9 +67,13 @@ def deliver(
     """
     products = waiting_products(store)
     delivered = []
-    for number, product in enumerate(products):
+
+    def make(product: Work) -> ItemFiles:
+        return make_item(product.acquisition, folder / "stac", seed=seed, max_pixels=max_pixels)
+
+    made = (executor or ThreadExecutor()).map(make, products)
+    for number, (product, files) in enumerate(zip(products, made, strict=True)):
         progress(number, len(products), product.acquisition.id)
-        files = make_item(product.acquisition, folder / "stac", seed=seed, max_pixels=max_pixels)
         with store.begin() as work:
             record = _record(product, files, folder, now)
             work.items.put(record)

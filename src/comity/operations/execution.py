@@ -180,7 +180,13 @@ def _judge(
 
 
 def reopen(task: OrderTask, at: Epoch, why: str) -> tuple[OrderTask, bool]:
-    """The task for another try, or failed when its time is over; and whether it may try again."""
+    """The task for another try, or failed when its time is over; and whether it may try again.
+
+    An area stays open to its end even then: other strips of it may still be on their way.
+    """
+    if task.interval.end <= at and task.cell_points:
+        text = f"{why}; its time is over"
+        return replace(task, state="open", reason_code="expired", reason_text=text), False
     if task.interval.end > at:
         text = f"try {max(task.tries, 1)} failed: {why}; a new try is planned until {task.interval.end}"
         return replace(task, state="open", reason_code="retry", reason_text=text), True

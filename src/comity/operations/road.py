@@ -12,7 +12,7 @@ from comity.fleet import Programme
 from comity.operations.delivery import deliver, judge_items, offered_items
 from comity.operations.execution import execute
 from comity.operations.orders import expire_tasks, make_quote, place_order
-from comity.operations.plans import DOWNLINK_TAIL_S, make_plan
+from comity.operations.plans import make_plan
 from comity.operations.ports import Store
 from comity.operations.records import ItemRecord, Order, PlanRecord
 from comity.operations.settlement import SettlementSummary, settle
@@ -21,6 +21,8 @@ from comity.planning import Stop
 
 Step = Callable[[str], Progress]
 DAY_S = 86_400.0
+#: More rounds than any request of ours lasts; a guard, not a plan.
+MAX_ROUNDS = 20
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,16 +45,17 @@ def walk(
     now: Epoch,
     seed: int,
     stops: tuple[Stop, ...],
-    replan_after_s: float = 2 * DAY_S,
+    replan_after_s: float = DAY_S,
     max_pixels: int = 1_200_000,
     executor: Executor | None = None,
     step: Step = lambda title: silent,
 ) -> Walk:
     """Walk ``programme``'s requests along the road, planning anew as the days go by.
 
-    Each round plans with its entry of ``stops``, writes what an operator would send, simulates what
-    happens until the next round, delivers, and takes a contract-abiding customer's word; the last
-    round runs to the end. ``step``: called with a title, gives the progress callback of that step.
+    Each round plans with its entry of ``stops`` (the last one again for the rest), writes what an
+    operator would send, simulates ``replan_after_s`` of what happens, delivers, and takes a
+    contract-abiding customer's word, until no order has anything open. ``step``: called with a title,
+    gives the progress callback of that step.
     """
     seconds: dict[str, float] = {}
 
@@ -72,34 +75,31 @@ def walk(
         if quote.orderable:
             orders.append(place_order(store, quote.id, now=now).id)
     timed("opportunities, licences and quotes", begun)
-    end = max(request.interval.end for request in programme.requests) + DOWNLINK_TAIL_S
     plans: list[PlanRecord] = []
     at = now
-    for number, stop in enumerate(stops, 1):
-        last = number == len(stops)
-        until = end if last else at + replan_after_s
+    while len(plans) < MAX_ROUNDS:
         begun = time.perf_counter()
+        number = len(plans) + 1
+        stop = stops[min(number, len(stops)) - 1]
         try:
-            plans.append(
-                make_plan(
-                    store, now=at, seed=seed, stop=stop, executor=executor, progress=step(f"plan {number}")
-                )
+            plan = make_plan(
+                store, now=at, seed=seed, stop=stop, executor=executor, progress=step(f"plan {number}")
             )
         except StateError:
-            break
-        export_plan(store, folder / "export" / plans[-1].id, now=at)
+            break  # nothing is open or aboard any more
+        plans.append(plan)
+        export_plan(store, folder / "export" / plan.id, now=at)
         timed("plans", begun)
-        execute(store, now=at, until=until, seed=seed)
+        at = at + replan_after_s
+        execute(store, now=at, until=at, seed=seed)
         begun = time.perf_counter()
-        deliver(
-            store, folder, now=until, seed=seed, max_pixels=max_pixels, progress=step(f"products {number}")
-        )
+        products = step(f"products {number}")
+        deliver(store, folder, now=at, seed=seed, max_pixels=max_pixels, executor=executor, progress=products)
         timed("products", begun)
-        judge_items(store, offered_items(store), now=until, within_limits=True)
-        expire_tasks(store, now=until)
-        at = until
+        judge_items(store, offered_items(store), now=at, within_limits=True)
+        expire_tasks(store, now=at)
     begun = time.perf_counter()
-    summary = settle(store, now=end, folder=folder / "statements")
+    summary = settle(store, now=at, folder=folder / "statements")
     timed("settlement", begun)
     with store.begin() as work:
         return Walk(
@@ -107,6 +107,6 @@ def walk(
             plans=tuple(plans),
             items=tuple(work.items.all()),
             settlement=summary,
-            ended=end,
+            ended=at,
             seconds=seconds,
         )

@@ -92,9 +92,7 @@ def credit_rest(work: UnitOfWork, order: str, at: Epoch, reason: str) -> None:
     rest = {target: quantity for target, quantity in rest.items() if quantity}
     if not rest:
         return
-    note = credit_open(
-        billing, note_id=work.next_id("credit-note"), reason=reason, at=at, quantities=rest
-    )
+    note = credit_open(billing, note_id=work.next_id("credit-note"), reason=reason, at=at, quantities=rest)
     book(work, credit_transaction(note))
     work.billings.put(billing.with_credit_note(note))
 

@@ -23,12 +23,14 @@ FloatArray = NDArray[np.float64]
 #: Gravitational parameter of WGS-72 (m³/s²), the one mean motions stand for.
 MU_WGS72 = 398_600.8e9
 
+_NO_NUMBER = -1  # ours, beside SGP4's own codes
 _SGP4_REASONS = {
     1: "its mean eccentricity leaves 0 … 1",
     2: "its mean motion turns negative",
     3: "its perturbed eccentricity leaves 0 … 1",
     4: "its semilatus rectum turns negative",
     6: "it has decayed",
+    _NO_NUMBER: "its theory breaks down for such elements",
 }
 #: SGP4 counts days from 1949-12-31 0h UTC.
 _DAYS_1949_TO_1970 = 7_306.0
@@ -141,9 +143,12 @@ class SGP4Trajectory:
             first = int(np.argmax(codes != 0))
             raise _refusal(self.elements, int(codes[first]), epoch + float(seconds[first]))
         position = position * 1e3
-        lost = np.einsum("ij,ij->i", position, position) > self._farthest_m**2
+        # written so that NaN, which SGP4 can give without an error, counts as lost too
+        lost = ~(np.einsum("ij,ij->i", position, position) <= self._farthest_m**2)
         if lost.any():
-            raise _refusal(self.elements, 6, epoch + float(seconds[int(np.argmax(lost))]))
+            first = int(np.argmax(lost))
+            code = 6 if np.isfinite(position[first]).all() else _NO_NUMBER
+            raise _refusal(self.elements, code, epoch + float(seconds[first]))
         if len(since_days):
             self._check_alive(float(since_days.max()))
         return position, velocity * 1e3

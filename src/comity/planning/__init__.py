@@ -1,5 +1,8 @@
 """Requests, windows and resources in; a plan with a proven bound out."""
 
+from comity.planning.checker import Violation, check
+from comity.planning.cpsat import CpSatSolver
+from comity.planning.greedy import GreedySolver
 from comity.planning.model import (
     Bound,
     Contact,
@@ -13,10 +16,15 @@ from comity.planning.model import (
     SpacecraftLimits,
     Task,
 )
+from comity.planning.reasons import explain, explain_all
+from comity.planning.solver import Solver, Stop
+from comity.planning.validation import validate
 
 __all__ = [
     "Bound",
     "Contact",
+    "CpSatSolver",
+    "GreedySolver",
     "Opportunity",
     "PlannedAcquisition",
     "PlannedDownlink",
@@ -24,6 +32,13 @@ __all__ = [
     "Reason",
     "ReasonCode",
     "Solution",
+    "Solver",
     "SpacecraftLimits",
+    "Stop",
     "Task",
+    "Violation",
+    "check",
+    "explain",
+    "explain_all",
+    "validate",
 ]

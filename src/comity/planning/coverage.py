@@ -39,6 +39,14 @@ class Tally:
         better = np.maximum(0.0, opportunity.quality - self._best[task.id][cells])
         return float(self._weights[task.id][cells] @ better)
 
+    def adds_cover(self, opportunity: Opportunity) -> bool:
+        """Whether it covers anything of weight that nothing taken covers yet."""
+        task = self._tasks[opportunity.task]
+        if task.cells is None:
+            return task.id not in self._points
+        cells = list(opportunity.cells or ())
+        return bool(((self._best[task.id][cells] <= 0) & (self._weights[task.id][cells] > 0)).any())
+
     def add(self, opportunity: Opportunity) -> None:
         """Take it."""
         task = self._tasks[opportunity.task]
@@ -58,9 +66,7 @@ class Tally:
     def values(self) -> dict[str, float]:
         """Earned value by task, 0 where nothing is taken."""
         return {
-            id: self._points.get(id, 0.0)
-            if task.cells is None
-            else float(self._weights[id] @ self._best[id])
+            id: self._points.get(id, 0.0) if task.cells is None else float(self._weights[id] @ self._best[id])
             for id, task in self._tasks.items()
         }
 

@@ -8,7 +8,7 @@ from comity.core import InputError, Progress, silent
 from comity.planning.coverage import sum_of_best
 from comity.planning.flow import downlink_flow
 from comity.planning.formulation import Formulation
-from comity.planning.greedy import BEST_METHOD, greedy_selection
+from comity.planning.greedy import BEST_METHOD, greedy
 from comity.planning.instance import Instance, prepare
 from comity.planning.model import Bound, Problem, Solution
 from comity.planning.packing import packed_pieces
@@ -53,16 +53,14 @@ class CpSatSolver:
 
     def __post_init__(self) -> None:
         if self.workers < 1 or self.most_steps < 1:
-            raise InputError(f"workers is {self.workers}, most_steps {self.most_steps}: both must be 1 or more")
+            raise InputError(f"workers is {self.workers}, most_steps {self.most_steps}: 1 is the least")
 
     @property
     def name(self) -> str:
         """What the solution calls this solver."""
         return "cp-sat"
 
-    def solve(
-        self, problem: Problem, *, seed: int = 0, stop: Stop = Stop(), progress: Progress = silent
-    ) -> Solution:
+    def solve(self, problem: Problem, *, seed: int, stop: Stop, progress: Progress = silent) -> Solution:
         """See :class:`comity.planning.Solver`."""
         validate(problem)
         deadline = Deadline(stop)
@@ -70,13 +68,16 @@ class CpSatSolver:
         best = _Best(Selection(instance), sum_of_best(instance), BEST_METHOD)
         stopped = ""
         try:
-            progress(0, stop.wall_s or 1, f"{len(instance.ops)} of {len(problem.opportunities)} opportunities")
-            best.offer(greedy_selection(instance, deadline))
+            message = f"choosing from {len(problem.opportunities)} opportunities"
+            progress(0, stop.wall_s or 1, message)
+            greedy(best.selection, deadline)
             if best.selection.worth < best.upper and not deadline.passed:
                 outcome = self._search(instance, best, seed, stop, deadline, progress)
                 stopped = ", interrupted" if outcome.interrupted else ""
         except KeyboardInterrupt:
             stopped = ", interrupted"
+            # It may have come between two halves of a step: build the plan anew from what was taken.
+            best.selection = carry_out(instance, best.selection.taken)
         worth = best.selection.worth
         bound = Bound(value=worth, upper=max(worth, best.upper), method=best.method + stopped)
         return assemble(best.selection, bound, solver=self.name, work=best.work, seed=seed)
@@ -99,8 +100,7 @@ class CpSatSolver:
         )
         best.work = outcome.work
         if outcome.bound is not None:
-            proven = "CP-SAT, proven best" if outcome.proven else "CP-SAT bound"
-            best.prove(outcome.bound * formulation.worth_unit, proven)
+            best.prove(outcome.bound * formulation.worth_unit, "CP-SAT bound")
         if outcome.values is not None:
             chosen = without_idle(instance, formulation.chosen(outcome.values))
             known = _sessions(instance, formulation, outcome.values, chosen)

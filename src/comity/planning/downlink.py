@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from bisect import bisect_left, insort
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from comity.planning.model import Opportunity, Problem
+from comity.planning.model import Opportunity, Problem, SpacecraftLimits
 
 #: Part of the memory (or of what is on board) that counts as nothing: far under one acquisition.
 NEGLIGIBLE = 1e-6
@@ -40,13 +41,14 @@ class Session:
 
 @dataclass(frozen=True, slots=True)
 class Shortfall:
-    """Why the acquisitions do not fit: at the one numbered ``at``, ``bits`` (too many) were on board.
+    """Why the acquisitions do not fit: those numbered ``first`` … ``last`` are on board, ``bits`` in all.
 
-    ``kind``: the memory overflows there, or it cannot be sent before the horizon ends.
+    ``kind``: the memory overflows with the last of them, or they are never sent within the horizon.
     """
 
     kind: Literal["memory", "downlink"]
-    at: int
+    first: int
+    last: int
     bits: float
 
 
@@ -81,6 +83,54 @@ def free_pieces(problem: Problem) -> dict[str, list[Piece]]:
     return pieces
 
 
+class _Memory:
+    """What is on board while ``taken`` (by start) is recorded and sent."""
+
+    def __init__(self, limits: SpacecraftLimits, taken: Sequence[Opportunity]) -> None:
+        self._limits = limits
+        self._taken = taken
+        self._count = 0
+        self._recorded = limits.stored_bits
+        self._negligible = NEGLIGIBLE * min(
+            limits.memory_bits, limits.stored_bits + sum(o.bits for o in taken)
+        )
+        self.sent = 0.0
+
+    @property
+    def level(self) -> float:
+        """Bits on board."""
+        return self._recorded - self.sent
+
+    @property
+    def empty(self) -> bool:
+        """Whether nothing worth sending is on board."""
+        return self.level <= self._negligible
+
+    @property
+    def next(self) -> Opportunity | None:
+        """The first that is not yet recorded."""
+        return self._taken[self._count] if self._count < len(self._taken) else None
+
+    def record(self, until_s: float) -> Shortfall | None:
+        """Record all that start before ``until_s``; say so if the memory overflows."""
+        while self.next is not None and self.next.start_s < until_s:
+            self._recorded += self.next.bits
+            self._count += 1
+            if self.level > self._limits.memory_bits + self._negligible:
+                return self.shortfall("memory")
+        return None
+
+    def shortfall(self, kind: Literal["memory", "downlink"]) -> Shortfall:
+        """Name what is on board now."""
+        recorded, first = self._limits.stored_bits, self._count - 1
+        for k in range(self._count):
+            recorded += self._taken[k].bits
+            if recorded > self.sent:
+                first = k
+                break
+        return Shortfall(kind, first, self._count - 1, self.level)
+
+
 class Downlinks:
     """Sessions booked so far, station by station; tries and books one spacecraft at a time."""
 
@@ -102,43 +152,38 @@ class Downlinks:
         is sent as far as that goes.
         """
         limits = self._limits[craft]
-        settle = limits.settle_s
-        blocks = [(o.start_s - settle, o.end_s + settle) for o in taken]
-        recorded, sent, clock, i = limits.stored_bits, 0.0, 0.0, 0
-        most = recorded + sum(o.bits for o in taken)
-        nothing = NEGLIGIBLE * min(limits.memory_bits, most)
+        blocks = [(o.start_s - limits.settle_s, o.end_s + limits.settle_s) for o in taken]
+        memory = _Memory(limits, taken)
         sessions: list[Session] = []
+        clock = 0.0
         for piece in self._pieces[craft] if pieces is None else pieces:
-            if recorded - sent <= nothing:
-                if i == len(taken):
+            if memory.empty:
+                if memory.next is None:
                     break
-                if piece.end_s <= taken[i].end_s:
+                if piece.end_s <= memory.next.end_s:
                     continue
-            for a, b in self._free(craft, piece, blocks) if pieces is None else subtract(_span(piece), blocks):
+            free = self._free(craft, piece, blocks) if pieces is None else subtract(_span(piece), blocks)
+            for a, b in free:
                 a = max(a, clock)
                 if b <= a:
                     continue
-                while i < len(taken) and taken[i].start_s < a:
-                    recorded += taken[i].bits
-                    if recorded - sent > limits.memory_bits + nothing:
-                        return Shortfall("memory", i, recorded - sent)
-                    i += 1
-                if recorded - sent <= nothing:
+                overflow = memory.record(a)
+                if overflow:
+                    return overflow
+                end = min(b, a + memory.level / piece.rate_bps)
+                if memory.empty or end <= a:
                     continue
-                end = min(b, a + (recorded - sent) / piece.rate_bps)
-                bits = min(recorded - sent, piece.rate_bps * (end - a))
-                if end <= a:
-                    continue
-                sent, clock = sent + bits, end
+                bits = min(memory.level, piece.rate_bps * (end - a))
+                memory.sent += bits
+                clock = end
                 if sessions and (sessions[-1].contact, sessions[-1].end_s) == (piece.contact, a):
                     a, bits = sessions[-1].start_s, sessions.pop().bits + bits
                 sessions.append(Session(a, end, bits, piece.contact, piece.station))
-        for k in range(i, len(taken)):
-            recorded += taken[k].bits
-            if recorded - sent > limits.memory_bits + nothing:
-                return Shortfall("memory", k, recorded - sent)
-        if recorded - sent > nothing and any(o.bits > 0 for o in taken):
-            return Shortfall("downlink", _first_unsent(taken, limits.stored_bits, sent), recorded - sent)
+        overflow = memory.record(math.inf)
+        if overflow:
+            return overflow
+        if not memory.empty and any(o.bits > 0 for o in taken):
+            return memory.shortfall("downlink")
         return tuple(sessions)
 
     def book(self, craft: str, sessions: tuple[Session, ...]) -> None:
@@ -185,12 +230,3 @@ def full_spans(spans: list[Span], antennas: int) -> list[Span]:
         running += change
         since = t
     return full
-
-
-def _first_unsent(taken: Sequence[Opportunity], stored: float, sent: float) -> int:
-    total = stored
-    for k, o in enumerate(taken):
-        total += o.bits
-        if total > sent:
-            return k
-    return len(taken) - 1

@@ -16,7 +16,7 @@ from bisect import bisect_left
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
-from itertools import pairwise
+from itertools import chain, pairwise
 
 from comity.planning.downlink import Piece, Span, free_pieces, full_spans, subtract
 from comity.planning.instance import Instance
@@ -166,7 +166,7 @@ def _split(instance: Instance, part: _Part, wanted: _Wanted) -> list[_Part]:
     found: list[_Part] = []
     new = _Part(part.craft, part.stored, [], [])
     for run, gap in zip(part.runs, part.gaps, strict=True):
-        most = new.stored + _most_bits(instance, [k for r in [*new.runs, run] for k in r])
+        most = new.stored + _most_bits(instance, chain(*new.runs, run))
         if most <= 0:
             continue
         new.runs.append(run)
@@ -180,7 +180,7 @@ def _split(instance: Instance, part: _Part, wanted: _Wanted) -> list[_Part]:
             new = _Part(part.craft, 0.0, [], [])
     if new.runs:
         new.reserved = part.reserved
-        new.binds = part.reserved is None or new.stored + _most_bits(instance, sum(new.runs, [])) > memory
+        new.binds = part.reserved is None or new.stored + _most_bits(instance, chain(*new.runs)) > memory
         found.append(new)
     return found
 
@@ -205,7 +205,7 @@ def _reserve(craft: str, gap: list[Slot], bits: float, wanted: _Wanted) -> list[
     return None
 
 
-def _most_bits(instance: Instance, run: list[int]) -> float:
+def _most_bits(instance: Instance, run: Iterable[int]) -> float:
     """At least what a feasible part of ``run`` (in time order) can record."""
     total, clique = 0.0, list[int]()
     for k in run:

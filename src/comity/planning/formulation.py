@@ -98,48 +98,46 @@ class Formulation:
             sent = self.model.new_int_var(0, most, f"b{k}")
             self._sent.append(sent)
             for clique in cliques_among(self.instance, slot.blockers):
-                self.model.add(sent + sum(most * self.taken[o] for o in clique) <= most)
+                self.model.add(_sum([(1, sent), *((most, self.taken[o]) for o in clique)]) <= most)
 
     def _add_segment(self, segment: Segment) -> None:
         unit = self._unit[segment.craft]
         memory = math.ceil(self.instance.limits[segment.craft].memory_bits / unit)
         stored = math.floor(segment.stored_bits / unit)
-        on_board: cp_model.LinearExprT = stored
+        on_board = self.model.new_constant(stored)
         levels: list[cp_model.IntVar] = []
         for run, slots in segment.steps:
-            recorded = sum(math.floor(self.instance.ops[k].bits / unit) * self.taken[k] for k in run)
-            full = on_board + recorded
+            recorded = [(self._units(o), self.taken[o]) for o in run]
+            full = _sum([(1, on_board), *recorded])
             if run:
                 self.model.add(full <= memory)
-            level = self.model.new_int_var(0, memory, f"m{segment.craft}")
-            self.model.add(level >= full - sum(self._sent[k] for k in slots))
-            levels.append(level)
-            on_board = level
+            on_board = self.model.new_int_var(0, memory, f"m{segment.craft}")
+            self.model.add(on_board >= full - _sum([(1, self._sent[k]) for k in slots]))
+            levels.append(on_board)
         used = None
-        if not segment.drained:
-            if stored:
-                # What was stored must go only if something is recorded behind it.
-                used = self.model.new_bool_var(f"u{segment.craft}")
-                for run, _ in segment.steps:
-                    for k in run:
-                        if self.instance.ops[k].bits > 0:
-                            self.model.add_implication(self.taken[k], used)
-                self.model.add(on_board + memory * used <= memory)
-            else:
-                self.model.add(on_board == 0)
+        if not segment.drained and stored:
+            # What was stored must go only if something is recorded behind it.
+            used = self.model.new_bool_var(f"u{segment.craft}")
+            for o in (o for run, _ in segment.steps for o in run if self.instance.ops[o].bits > 0):
+                self.model.add_implication(self.taken[o], used)
+            self.model.add(on_board == 0).only_enforce_if(used)
+        elif not segment.drained:
+            self.model.add(on_board == 0)
         self._levels.append((segment, levels, used))
+
+    def _units(self, o: int) -> int:
+        """Units of memory that opportunity ``o`` records."""
+        opportunity = self.instance.ops[o]
+        return math.floor(opportunity.bits / self._unit[opportunity.spacecraft])
 
     def _add_shares(self) -> None:
         for share in self.flow.shares:
-            pace = {}  # seconds that one unit takes to send
-            for k in share.slots:
-                slot = self.flow.slots[k]
-                pace[k] = self._unit[slot.craft] / slot.piece.rate_bps
-            scale = _TIME_UNITS / min(pace.values())
-            self.model.add(
-                sum(math.floor(scale * p) * self._sent[k] for k, p in pace.items())
-                <= math.ceil(scale * share.capacity_s)
-            )
+            slots = [self.flow.slots[k] for k in share.slots]
+            # Seconds that one unit of memory takes to send.
+            pace = [self._unit[slot.craft] / slot.piece.rate_bps for slot in slots]
+            scale = _TIME_UNITS / min(pace)
+            terms = [(math.floor(scale * p), self._sent[k]) for p, k in zip(pace, share.slots, strict=True)]
+            self.model.add(_sum(terms) <= math.ceil(scale * share.capacity_s))
 
     def hint(self, start: Selection) -> None:
         """Start from ``start``."""
@@ -157,11 +155,11 @@ class Formulation:
             unit = self._unit[segment.craft]
             level = math.floor(segment.stored_bits / unit)
             for (run, slots), m in zip(segment.steps, levels, strict=True):
-                level += sum(math.floor(self.instance.ops[k].bits / unit) for k in run if k in start.taken)
+                level += sum(self._units(o) for o in run if o in start.taken)
                 level = max(0, level - sum(sent[k] for k in slots))
                 self.model.add_hint(m, level)
             if used is not None:
-                self.model.add_hint(used, any(k in start.taken for run, _ in segment.steps for k in run))
+                self.model.add_hint(used, any(o in start.taken for run, _ in segment.steps for o in run))
 
     def _sent_by(self, sessions: dict[str, tuple[Session, ...]]) -> list[int]:
         """Units that ``sessions`` send in each slot."""
@@ -189,6 +187,10 @@ class Formulation:
             values[b.index] * self._unit[slot.craft]
             for b, slot in zip(self._sent, self.flow.slots, strict=True)
         ]
+
+
+def _sum(terms: Sequence[tuple[int, cp_model.IntVar]]) -> cp_model.LinearExprT:
+    return cp_model.LinearExpr.weighted_sum([x for _, x in terms], [c for c, _ in terms])
 
 
 def _memory_unit(instance: Instance, craft: str) -> float:

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from comity.core import Progress, silent
 from comity.planning.coverage import sum_of_best
-from comity.planning.instance import Instance, prepare
+from comity.planning.instance import prepare
 from comity.planning.model import Bound, Problem, Solution
 from comity.planning.result import assemble
-
-from comity.planning.selection import Selection, fill
+from comity.planning.selection import Selection, carry_out, fill
 from comity.planning.solver import Deadline, Stop
 from comity.planning.validation import validate
 
@@ -16,11 +15,9 @@ from comity.planning.validation import validate
 BEST_METHOD = "sum of the best opportunities"
 
 
-def greedy_selection(instance: Instance, deadline: Deadline) -> Selection:
+def greedy(selection: Selection, deadline: Deadline) -> None:
     """Take what gains most, while it fits and time lasts."""
-    selection = Selection(instance)
-    fill(selection, range(len(instance.ops)), stop=lambda: deadline.passed)
-    return selection
+    fill(selection, range(len(selection.instance.ops)), stop=lambda: deadline.passed)
 
 
 class GreedySolver:
@@ -31,9 +28,7 @@ class GreedySolver:
 
     name = "greedy"
 
-    def solve(
-        self, problem: Problem, *, seed: int = 0, stop: Stop = Stop(), progress: Progress = silent
-    ) -> Solution:
+    def solve(self, problem: Problem, *, seed: int, stop: Stop, progress: Progress = silent) -> Solution:
         """See :class:`comity.planning.Solver`."""
         validate(problem)
         deadline = Deadline(stop)
@@ -42,11 +37,12 @@ class GreedySolver:
         selection = Selection(instance)
         stopped = ""
         try:
-            selection = greedy_selection(instance, deadline)
+            greedy(selection, deadline)
         except KeyboardInterrupt:
             stopped = ", interrupted"
-        bound = Bound(
-            value=selection.worth, upper=max(selection.worth, sum_of_best(instance)), method=BEST_METHOD + stopped
-        )
-        progress(1, 1, f"value {selection.worth:,.0f}")
+            selection = carry_out(instance, selection.taken)
+        worth = selection.worth
+        upper = max(worth, sum_of_best(instance))
+        bound = Bound(value=worth, upper=upper, method=BEST_METHOD + stopped)
+        progress(1, 1, f"value {worth:,.0f}")
         return assemble(selection, bound, solver=self.name, work=0.0, seed=seed)

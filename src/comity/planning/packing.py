@@ -60,14 +60,15 @@ def _next(
     for k, seconds in left.items():
         load["craft", slots[k].craft] += seconds
         load["station", slots[k].piece.station] += seconds / antennas[slots[k].piece.station]
-    order = sorted(
-        left,
-        key=lambda k: (-max(load["craft", slots[k].craft], load["station", slots[k].piece.station]), -left[k], k),
-    )
+
+    def urgency(k: int) -> tuple[float, float, int]:
+        own, station = load["craft", slots[k].craft], load["station", slots[k].piece.station]
+        return -max(own, station), -left[k], k
+
     running: list[int] = []
     crafts: set[str] = set()
     used: dict[str, int] = defaultdict(int)
-    for k in order:
+    for k in sorted(left, key=urgency):
         station = slots[k].piece.station
         if slots[k].craft not in crafts and used[station] < antennas[station]:
             running.append(k)

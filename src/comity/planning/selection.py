@@ -10,7 +10,6 @@ from comity.planning.coverage import Tally
 from comity.planning.downlink import Downlinks, Session
 from comity.planning.instance import Instance
 
-
 #: Sessions by spacecraft.
 Sessions = dict[str, tuple[Session, ...]]
 
@@ -108,9 +107,7 @@ def fill(
             selection.take(k)
 
 
-def carry_out(
-    instance: Instance, chosen: Iterable[int], known: Sessions | None = None
-) -> Selection:
+def carry_out(instance: Instance, chosen: Iterable[int], known: Sessions | None = None) -> Selection:
     """A selection of exactly ``chosen`` if sessions can be found for it, else of most of its worth.
 
     Spacecraft are served in turn, soonest session first; one that comes out short is moved to the front

@@ -16,8 +16,8 @@ class Stop:
     """When to stop looking for a better plan; whatever comes first.
 
     ``wall_s``: seconds of clock time, None for no limit. How good the plan is then depends on the
-    machine. ``work``: deterministic work (CP-SAT's deterministic time, near a second of one core):
-    the same problem, seed and work give the same plan on any machine. ``gap``: relative gap that is good
+    machine. ``work``: CP-SAT's deterministic time, a count of its steps (1 takes some 5 to 10 s on 2 cores):
+    the same problem, seed and work give the same plan, if no wall limit comes first. ``gap``: relative gap that is good
     enough. With all left as they are the search runs until the plan is proven best.
     """
 
@@ -59,9 +59,7 @@ class Deadline:
 class Solver(Protocol):
     """Turns a problem into a valid plan with a bound."""
 
-    def solve(
-        self, problem: Problem, *, seed: int = 0, stop: Stop = ..., progress: Progress = silent
-    ) -> Solution:
+    def solve(self, problem: Problem, *, seed: int, stop: Stop, progress: Progress = silent) -> Solution:
         """The best plan found by the time ``stop`` says; never an invalid one.
 
         A KeyboardInterrupt stops the search like a time limit does: the best plan so far comes back.

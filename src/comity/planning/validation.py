@@ -96,9 +96,8 @@ def _opportunity(opportunity: Opportunity, task: Task, horizon_s: float) -> None
     name = f"opportunity {opportunity.id!r}"
     _span(name, opportunity.start_s, opportunity.end_s)
     if opportunity.start_s < -_EDGE_S or opportunity.end_s > horizon_s + _EDGE_S:
-        raise InputError(
-            f"{name}: {opportunity.start_s} to {opportunity.end_s} s is outside the horizon 0 to {horizon_s} s"
-        )
+        span = f"{opportunity.start_s} to {opportunity.end_s} s"
+        raise InputError(f"{name}: {span} is outside the horizon 0 to {horizon_s} s")
     for direction in (opportunity.from_direction, opportunity.to_direction):
         if not abs(math.hypot(*direction) - 1) <= _UNIT_TOLERANCE:
             raise InputError(f"{name}: direction {direction} is not a unit vector")

@@ -148,7 +148,7 @@ class SqlUnitOfWork:
         if key not in self._cache:
             elements = [decode(MeanElements, item) for item in row.elements]
             self._cache[key] = programme_from_text(
-                row.text, elements={e.norad_id: e for e in elements}, name=row.id
+                row.text, elements={e.norad_id: e for e in elements}, name=row.id, requests=False
             )
         return self._cache[key]
 

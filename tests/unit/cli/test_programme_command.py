@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
+from comity.cli.common import open_store
 from comity.cli.programme import app
 from comity.core import InputError
 
@@ -55,3 +56,12 @@ def test_check_of_a_wrong_file_says_what_is_wrong_and_prints_nothing(tmp_path: P
     assert isinstance(result.exception, InputError)
     assert "currency: is missing" in str(result.exception)
     assert result.output == ""
+
+
+def test_use_makes_a_database_run_the_programme(tmp_path: Path) -> None:
+    database = tmp_path / "operator.db"
+    result = CliRunner().invoke(app, ["use", "joint-eo", "--db", str(database)])
+    assert result.exit_code == 0, result.output
+    assert "now runs joint-eo" in result.output
+    with open_store(str(database)) as store, store.begin() as work:
+        assert work.programme().craft("gaofen-2").owner == "cnsa"
