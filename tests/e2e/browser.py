@@ -10,6 +10,7 @@ import base64
 import fcntl
 import json
 import os
+import select
 import subprocess
 import time
 from collections.abc import Sequence
@@ -17,6 +18,8 @@ from types import TracebackType
 from typing import Any, Self
 
 Message = dict[str, Any]
+#: A browser that is silent for so long (s) while an answer is due has hung.
+PATIENCE_S = 60.0
 
 
 class BrowserError(Exception):
@@ -142,6 +145,8 @@ class Browser:
 
     def _read(self) -> Message:
         while b"\0" not in self._buffer:
+            if not select.select([self._in], [], [], PATIENCE_S)[0]:
+                raise BrowserError(f"the browser said nothing for {PATIENCE_S:g} s")
             chunk = self._in.read(65_536)
             if not chunk:
                 raise BrowserError(f"the browser ended with code {self._process.poll()}")

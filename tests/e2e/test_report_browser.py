@@ -134,13 +134,14 @@ def test_zoom_layers_filters_and_details_work(browser: Browser, page: str) -> No
     )
     assert 0 < browser.js(shown) < everything
 
+    browser.js("document.querySelector('[data-tl=reset]').click()")
     browser.hover(".bar.acq")
     assert "UTC" in browser.js("document.querySelector('#tip:not([hidden])').textContent")
 
 
 def test_without_scripts_everything_is_there(browser: Browser, page: str) -> None:
-    browser.call("Emulation.setScriptExecutionDisabled", value=True)
     browser.resize(1000)
+    browser.call("Emulation.setScriptExecutionDisabled", value=True)
     browser.open(page)
     for selector in (
         "#map-world .layer-tracks path",

@@ -53,7 +53,11 @@ def open_store(db: str) -> Iterator[SqlStore]:
 
 
 def time_of(store: Store, now: str | None) -> Epoch:
-    """``--now``, or the programme's epoch, or the clock."""
+    """``--now``, or the programme's epoch, or the clock.
+
+    Where a programme has an epoch and activities are already executed, the end of the last one: time
+    does not run backwards behind what has happened.
+    """
     if now is not None:
         return Epoch.from_iso(now)
     with store.begin() as work:
@@ -61,7 +65,10 @@ def time_of(store: Store, now: str | None) -> Epoch:
             epoch = work.programme().epoch
         except StateError:
             epoch = None
-    return epoch or SystemClock().now()
+        if epoch is None:
+            return SystemClock().now()
+        executed = [*work.activities.all(state="done"), *work.activities.all(state="failed")]
+    return max([epoch, *(activity.interval.end for activity in executed)])
 
 
 def print_json(value: object) -> None:

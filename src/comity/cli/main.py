@@ -31,6 +31,9 @@ COMMANDS = {
     "elements": "Fetch orbital elements.",
 }
 
+#: What set-up calls; of no use to a person.
+HIDDEN = "_warm"
+
 
 def build_app(called: str | None) -> typer.Typer:
     """The command line with the module of ``called`` loaded; the others only show their line of help."""
@@ -51,18 +54,24 @@ def build_app(called: str | None) -> typer.Typer:
             app.add_typer(module.app, name=name, help=text)
         else:
             app.command(name, help=text)(getattr(module, name))
+    if called == HIDDEN:
+        app.command(HIDDEN, hidden=True)(import_module("comity.cli.warm").warm)
     return app
+
+
+def _show_version(asked: bool) -> None:
+    if asked:
+        typer.echo(f"comity {__version__}")
+        raise typer.Exit
 
 
 def _root(
     version: Annotated[
-        bool, typer.Option("--version", is_eager=True, help="Show the version and exit.")
+        bool,
+        typer.Option("--version", callback=_show_version, is_eager=True, help="Show the version and exit."),
     ] = False,
 ) -> None:
     """Run a joint satellite operator, from programme file to settlement."""
-    if version:
-        typer.echo(f"comity {__version__}")
-        raise typer.Exit
 
 
 def _not_loaded() -> None:
@@ -73,7 +82,7 @@ def main() -> None:
     """Entry point. Exit codes: 0 fine; 2 bad input or nothing usable; 3 some objects were skipped."""
     called = next((word for word in sys.argv[1:] if not word.startswith("-")), None)
     try:
-        build_app(called)()
+        build_app(called)(prog_name="comity")
     except ComityError as error:
         sys.stderr.write(f"comity: {error}\n")
         sys.exit(2)

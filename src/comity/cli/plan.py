@@ -19,7 +19,7 @@ from comity.cli.common import (
     progress_bar,
     time_of,
 )
-from comity.core import InputError
+from comity.core import Epoch, InputError
 from comity.operations import OrderAccount, PlanRecord, explain_order, export_plan, make_plan
 from comity.planning import Stop
 
@@ -79,11 +79,14 @@ def show_plan(plan: PlanRecord) -> None:
 
 @app.command("explain")
 def explain(
-    order: Annotated[str, typer.Argument(help="Order's id.")], db: Db = DEFAULT_DB, json: Json = False
+    order: Annotated[str, typer.Argument(help="Order's id.")],
+    db: Db = DEFAULT_DB,
+    now: Now = None,
+    json: Json = False,
 ) -> None:
     """Say of each task of an order what is planned, what was done, and why not the rest."""
     with open_store(db) as store:
-        account = explain_order(store, order)
+        account = explain_order(store, order, Epoch.from_iso(now) if now else None)
     if json:
         print_json({"order": account.order, "tasks": account.tasks})
         return
@@ -94,7 +97,8 @@ def _show_account(account: OrderAccount) -> None:
     table = Table("task", "state", "activities", "why", title=f"{account.order.id}: {account.order.status}")
     for each in account.tasks:
         lines = [
-            f"{a.interval.start.iso(0)} {a.spacecraft} {a.state}{'' if a.received_by is None else ' ⇣ ' + a.received_by}"
+            f"{a.interval.start.iso(0)} {a.spacecraft} {a.state}"
+            + ("" if a.received_by is None else f" ⇣ {a.received_by}")
             for a in each.activities
         ]
         shown = "\n".join(lines[:6]) + (f"\n… {len(lines) - 6} more" if len(lines) > 6 else "")

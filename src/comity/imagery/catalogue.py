@@ -137,7 +137,10 @@ def _collection(
             "spatial": {"bbox": _extents([document["bbox"] for document, _ in members])},
             "temporal": {
                 "interval": [
-                    [min(one["start_datetime"] for one in properties), max(one["end_datetime"] for one in properties)]
+                    [
+                        min(one["start_datetime"] for one in properties),
+                        max(one["end_datetime"] for one in properties),
+                    ]
                 ]
             },
         },
@@ -151,7 +154,10 @@ def _collection(
         "links": [
             _link("root", root, path, title=root_title),
             _link("parent", root, path, title=root_title),
-            *(_link("item", where, path, title=document["properties"]["title"]) for document, where in members),
+            *(
+                _link("item", where, path, title=document["properties"]["title"])
+                for document, where in members
+            ),
         ],
     }
     validate(collection)

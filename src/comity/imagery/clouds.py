@@ -20,7 +20,7 @@ from functools import cache
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy.special import betainc, betaincinv
+from scipy.special import betainc, betaincinv  # type: ignore[import-untyped]
 
 from comity.core import InputError
 from comity.imagery.ground import LonLatGrid, package_array
@@ -34,11 +34,31 @@ SHAPE = 1.0
 
 CLOUD_SOURCE = (
     "simulated: drawn from a Beta distribution whose mean is the share of an average year with cloud "
-    f"liquid water above {LIQUID_KG_M2:g} kg/m² (proxy after ITU-R P.840, package itur; no season, no ice cloud)"
+    f"liquid water above {LIQUID_KG_M2:g} kg/m² (a proxy after ITU-R P.840, package itur; it knows no season "
+    "and no ice cloud)"
 )
 
 _TIME_PERCENT = (0.1, 0.2, 0.3, 0.5, 1, 2, 3, 5, 10, 20, 30, 50, 60, 70, 80, 90, 95, 99)
-_NAMES = ("01", "02", "03", "05", "1", "2", "3", "5", "10", "20", "30", "50", "60", "70", "80", "90", "95", "99")
+_NAMES = (
+    "01",
+    "02",
+    "03",
+    "05",
+    "1",
+    "2",
+    "3",
+    "5",
+    "10",
+    "20",
+    "30",
+    "50",
+    "60",
+    "70",
+    "80",
+    "90",
+    "95",
+    "99",
+)
 
 
 def cloud_probability(lon: ArrayLike, lat: ArrayLike) -> Floats:
@@ -66,7 +86,7 @@ def clear_probability(lon: ArrayLike, lat: ArrayLike, max_cloud: ArrayLike) -> F
     """Probability that :func:`draw_cloud_fraction` there gives at most ``max_cloud`` (0…1)."""
     limit = np.asarray(max_cloud, np.float64)
     if not ((limit >= 0.0) & (limit <= 1.0)).all():
-        raise InputError(f"max_cloud {max_cloud} is outside 0…1 (a fraction, not percent)")
+        raise InputError(f"max_cloud {max_cloud!r} is outside 0…1 (a fraction, not percent)")
     a, b = _parameters(cloud_probability(lon, lat))
     return np.asarray(betainc(a, b, limit), np.float64)
 

@@ -12,7 +12,7 @@ from pyproj import Transformer
 from rasterio.enums import MergeAlg
 from rasterio.features import rasterize
 from rasterio.transform import Affine
-from scipy.ndimage import distance_transform_edt
+from scipy.ndimage import distance_transform_edt  # type: ignore[import-untyped]
 from shapely import affinity
 from shapely.geometry import box
 from shapely.geometry.base import BaseGeometry
@@ -49,7 +49,9 @@ def coast_sheet(grid: ImageGrid, land_in: LandIn) -> Sheet:
     ).astype(bool)
     if mask.all():
         return Sheet(np.full((rows, cols), REACH_M, np.float32), step, margin)
-    inland = distance_transform_edt(mask).astype(np.float32) if mask.any() else np.zeros(mask.shape, np.float32)
+    inland = (
+        distance_transform_edt(mask).astype(np.float32) if mask.any() else np.zeros(mask.shape, np.float32)
+    )
     offshore = distance_transform_edt(~mask).astype(np.float32)
     # Half a node from either side to the line between them.
     distance = (inland - offshore - np.where(mask, 0.5, -0.5)) * node_m

@@ -108,7 +108,7 @@ def image_grid(footprint: BaseGeometry, gsd_m: float, max_pixels: int) -> ImageG
             return _fit(projected, epsg, (lon, centre.y), gsd_m, max_pixels)
     west, south, east, north = whole.bounds
     raise InputError(
-        f"footprint {west:.1f}…{east:.1f}° E, {south:.1f}…{north:.1f}° N is too wide for one UTM image: cut it"
+        f"footprint {west:.1f}…{east:.1f}° E, {south:.1f}…{north:.1f}° N is too wide for one image: cut it"
     )
 
 
@@ -117,7 +117,8 @@ def unwrap(shape: BaseGeometry) -> BaseGeometry:
     if shape.bounds[2] - shape.bounds[0] <= 180.0:
         return shape
     parts = [
-        affinity.translate(part, 360.0) if part.bounds[2] <= 0.0 else part for part in shapely.get_parts(shape)
+        affinity.translate(part, 360.0) if part.bounds[2] <= 0.0 else part
+        for part in shapely.get_parts(shape)
     ]
     return shapely.union_all(parts)
 

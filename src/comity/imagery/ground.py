@@ -16,7 +16,7 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.ndimage import map_coordinates, spline_filter, uniform_filter
+from scipy.ndimage import map_coordinates, spline_filter, uniform_filter  # type: ignore[import-untyped]
 
 from comity.core import ComityError
 
@@ -35,7 +35,7 @@ class LonLatGrid:
     ``dlon`` > 0; degrees.
     """
 
-    values: NDArray[np.float32] | NDArray[np.int16]
+    values: NDArray[np.float32] | NDArray[np.float16] | NDArray[np.int16]
     lon0: float
     lat0: float
     dlon: float
@@ -185,7 +185,9 @@ def small_lakes_m(lon: Floats, lat: Floats) -> Floats:
 
 @cache
 def _rain(month: int) -> LonLatGrid:
-    return LonLatGrid(package_array(f"837/v7_mt_month{month:02d}"), -180.125, -90.125, 0.25, 0.25)
+    # Half precision keeps a year of maps small; three digits are more than the maps are worth.
+    whole = package_array(f"837/v7_mt_month{month:02d}").astype(np.float16)
+    return LonLatGrid(whole, -180.125, -90.125, 0.25, 0.25)
 
 
 @cache
@@ -216,9 +218,14 @@ def climate(lon: Floats, lat: Floats, month: int) -> Climate:
 @cache
 def towns() -> Towns:
     """Every town of the list."""
-    with (resources.files("comity.imagery") / "data" / "cities.npz").open("rb") as file, np.load(file) as stored:
+    with (
+        (resources.files("comity.imagery") / "data" / "cities.npz").open("rb") as file,
+        np.load(file) as stored,
+    ):
         return Towns(
-            stored["lon_mdeg"] / 1000.0, stored["lat_mdeg"] / 1000.0, stored["population_k"].astype(np.float64)
+            stored["lon_mdeg"] / 1000.0,
+            stored["lat_mdeg"] / 1000.0,
+            stored["population_k"].astype(np.float64),
         )
 
 

@@ -229,37 +229,39 @@ def smoothstep(low, per_unit, x):  # type: ignore[no-untyped-def]
 
 
 @_jit
-def patchwork(u, v, weight, pixel, district, length, width, border, seed):  # type: ignore[no-untyped-def]
-    """Parcels of land at (u, v): districts, each with its own grid of rectangles.
+def patchwork(u, v, u0, v0, weight, pixel, district, length, width, border, seed):  # type: ignore[no-untyped-def]
+    """Parcels of land at (u0 + u, v0 + v): districts, each with its own grid of rectangles.
 
     Districts are the Voronoi cells of jittered points ``district`` metres apart; inside, rectangles
-    ``length`` × ``width`` lie at the district's own angle, rows shifted against each other. Computed
-    only where ``weight`` ≥ 0.02. Returns two tones of the parcel (0…1, even) and the part of a pixel
-    ``pixel`` metres wide that a border strip ``border`` metres wide covers (0…1).
+    about ``length`` × ``width`` lie at the district's own angle, rows shifted against each other.
+    Computed only where ``weight`` ≥ 0.02. Returns two tones of the parcel (0…1, even) and the part of a
+    pixel ``pixel`` metres wide that a border strip ``border`` metres wide covers (0…1).
     """
     rows, cols = u.shape
     first = np.zeros((rows, cols), np.float32)
     second = np.zeros((rows, cols), np.float32)
     edge = np.zeros((rows, cols), np.float32)
-    s0 = np.uint32(seed)
-    per_u16 = F(1.0 / 65535.0)
+    per_u16 = 1.0 / 65535.0
+    thin = min(border / pixel, 1.0)
     for i in range(rows):
         for j in range(cols):
             if weight[i, j] < F(0.02):
                 continue
-            x = u[i, j] / district
-            y = v[i, j] / district
+            east = u0 + u[i, j]
+            north = v0 + v[i, j]
+            x = east / district
+            y = north / district
             cell_x = np.int32(np.floor(x))
             cell_y = np.int32(np.floor(y))
-            best = F(1e9)
-            next_best = F(1e9)
+            best = 1e9
+            next_best = 1e9
             mark = np.uint32(0)
             for p in range(-1, 2):
                 for q in range(-1, 2):
-                    h = _hash(cell_x + np.int32(q), cell_y + np.int32(p), s0)
+                    h = _hash(cell_x + np.int32(q), cell_y + np.int32(p), seed)
                     jx, jy = _gradient(h)
-                    ax = x - F(cell_x + q) - F(0.5) - F(0.45) * jx
-                    ay = y - F(cell_y + p) - F(0.5) - F(0.45) * jy
+                    ax = x - (cell_x + q) - 0.5 - 0.45 * jx
+                    ay = y - (cell_y + p) - 0.5 - 0.45 * jy
                     d = ax * ax + ay * ay
                     if d < best:
                         next_best = best
@@ -267,21 +269,21 @@ def patchwork(u, v, weight, pixel, district, length, width, border, seed):  # ty
                         mark = h
                     elif d < next_best:
                         next_best = d
-            angle = F(np.int32(mark & np.uint32(0xFFFF))) * per_u16 * F(3.1415927)
-            stretch = F(0.7) + F(0.6) * F(np.int32(mark >> np.uint32(16))) * per_u16
+            angle = np.int32(mark & np.uint32(0xFFFF)) * per_u16 * 3.1415927
+            stretch = 0.7 + 0.6 * np.int32(mark >> np.uint32(16)) * per_u16
             c, s = np.cos(angle), np.sin(angle)
-            a = (c * u[i, j] - s * v[i, j]) / (width * stretch)
+            a = (c * east - s * north) / (width * stretch)
             row = np.floor(a)
             shift = _hash(np.int32(row), np.int32(7), mark)
-            b = (s * u[i, j] + c * v[i, j]) / (length * stretch) + F(np.int32(shift & np.uint32(0xFFFF))) * per_u16
+            b = (s * east + c * north) / (length * stretch) + np.int32(shift & np.uint32(0xFFFF)) * per_u16
             piece = np.floor(b)
             tone = _hash(np.int32(row), np.int32(piece), mark)
-            first[i, j] = F(np.int32(tone & np.uint32(0xFFFF))) * per_u16
-            second[i, j] = F(np.int32(tone >> np.uint32(16))) * per_u16
-            da = (F(0.5) - abs(a - row - F(0.5))) * width * stretch
-            db = (F(0.5) - abs(b - piece - F(0.5))) * length * stretch
-            dd = (np.sqrt(next_best) - np.sqrt(best)) * district * F(0.5)
-            inside = min(min(da, db), dd * F(0.6))
-            cover = (border * F(0.5) - inside) / pixel + F(0.5)
-            edge[i, j] = min(max(cover, F(0.0)), F(1.0)) * min(border / pixel, F(1.0))
+            first[i, j] = np.int32(tone & np.uint32(0xFFFF)) * per_u16
+            second[i, j] = np.int32(tone >> np.uint32(16)) * per_u16
+            da = (0.5 - abs(a - row - 0.5)) * width * stretch
+            db = (0.5 - abs(b - piece - 0.5)) * length * stretch
+            # Districts meet at a broader strip.
+            dd = (np.sqrt(next_best) - np.sqrt(best)) * district * 0.3
+            cover = (border * 0.5 - min(min(da, db), dd)) / pixel + 0.5
+            edge[i, j] = min(max(cover, 0.0), 1.0) * thin
     return first, second, edge

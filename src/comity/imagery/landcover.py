@@ -18,11 +18,12 @@ F = np.float32
 class Terrain:
     """The ground of one block; every array is (rows, cols) float32.
 
-    ``measured_m``: the measured relief alone. ``height_m``, ``slope`` (rise over run) and ``channel`` (0…1, bed of a gully) as made;
-    ``reference_m``: the height the climate's temperatures belong to. ``aridity``, ``season``,
-    ``temperature_c``, ``warmest_c``, ``coldest_c`` as in :class:`comity.imagery.ground.Climate`.
-    ``geology``, ``deposits``, ``moisture``, ``stands``: noise of scatter about 1 on scales of 30, 8, 5
-    and 1.5 km and finer.
+    ``measured_m``: the measured relief alone. ``height_m``, ``slope`` (rise over run) and ``channel``
+    (0…1, bed of a gully) as made; ``reference_m``: the height the climate's temperatures belong to.
+    ``aridity``, ``season``, ``temperature_c``, ``warmest_c``, ``coldest_c`` as in
+    :class:`comity.imagery.ground.Climate`.
+    ``geology``, ``deposits``, ``moisture``, ``stands``: noise of scatter about 1, from wide
+    (hundreds of km) to narrow (2 km) and finer.
     """
 
     height_m: Array
@@ -43,12 +44,14 @@ class Terrain:
 
 @dataclass(frozen=True, slots=True)
 class Cover:
-    """Land cover of a block: ``reflectance`` (bands, rows, cols), and per pixel (rows, cols) 0…1 how
-    much of it is ``green``, ``tilled``-able and under ``snow``; ``grain`` is how mottled it looks."""
+    """Land cover of a block: ``reflectance`` (bands, rows, cols), and (rows, cols) each 0…1: how much is
+    ``green``, could be ``arable``, is ``tilled`` of that without a town near, and lies under ``snow``;
+    ``grain`` is how mottled it looks."""
 
     reflectance: Array
     green: Array
     arable: Array
+    tilled: Array
     snow: Array
     grain: Array
 
@@ -85,7 +88,12 @@ def land_cover(ground: Terrain, table: Array) -> Cover:
     grass = smoothstep(0.10, 0.48, moist) * foothold
     treeline = smoothstep(9.0, 12.5, warmest_c + F(0.8) * ground.stands)
     wooded = smoothstep(0.45, 1.25, moist + F(0.18) * ground.stands)
-    trees = treeline * wooded * smoothstep(1.3, 0.7, ground.slope) * smoothstep(-0.9, 0.35, ground.stands + F(3.2) * (wooded - F(0.45)))
+    trees = (
+        treeline
+        * wooded
+        * smoothstep(1.3, 0.7, ground.slope)
+        * smoothstep(-0.9, 0.35, ground.stands + F(3.2) * (wooded - F(0.45)))
+    )
     cold = smoothstep(1.0, -9.0, coldest_c)
     needles = cold * smoothstep(-1.0, 1.0, ground.moisture + F(2.0) * cold - F(0.6))
     leaf = np.clip(ground.season * F(1.25), 0, 1)
@@ -94,6 +102,10 @@ def land_cover(ground: Terrain, table: Array) -> Cover:
     snow = smoothstep(1.5, -3.0, now_c + F(0.7) * ground.stands) * smoothstep(0.02, 0.12, ground.aridity)
     snow = np.maximum(snow, smoothstep(3.5, 0.5, warmest_c + F(0.7) * ground.stands))
     snow = snow * (F(1.0) - F(0.75) * smoothstep(0.7, 1.3, ground.slope))
+
+    # The grain belts: neither dry nor wet, with a warm summer and a winter.
+    belt = smoothstep(0.32, 0.5, ground.aridity) * smoothstep(1.35, 0.95, ground.aridity)
+    belt *= smoothstep(15.0, 18.0, warmest_c) * smoothstep(12.0, 4.0, coldest_c)
 
     layers = _Layers(ground.slope.shape, table)
     layers.lay("snow", snow * (F(1.0) - F(0.6) * trees))
@@ -107,7 +119,11 @@ def land_cover(ground: Terrain, table: Array) -> Cover:
     return Cover(
         reflectance=reflectance,
         green=np.clip(trees + grass * lush, 0, 1),
-        arable=flat * smoothstep(0.2, 0.5, ground.aridity) * (F(1.0) - F(0.4) * trees) * smoothstep(10.0, 15.0, warmest_c),
+        arable=flat
+        * smoothstep(0.2, 0.5, ground.aridity)
+        * (F(1.0) - F(0.4) * trees)
+        * smoothstep(10.0, 15.0, warmest_c),
+        tilled=F(0.12) + F(0.8) * belt,
         snow=snow,
         grain=F(0.10) + F(0.16) * trees + F(0.05) * smoothstep(0.1, 0.4, ground.slope),
     )
@@ -130,15 +146,17 @@ def _bare(layers: _Layers, ground: Terrain, flat: Array, moist: Array, foothold:
     loose = np.maximum(bed * F(0.65), sheet * F(0.9))
     layers.lay("sand", loose * smoothstep(-0.8, 1.0, ground.geology + F(0.4) * ground.deposits) * F(0.8))
     layers.lay("gravel", loose)
-    layers.lay("basalt", smoothstep(-0.35, 0.3, -ground.geology + F(0.25) * ground.stands) * F(0.85))
-    ochre = smoothstep(0.6, 1.6, ground.geology + F(0.4) * ground.moisture) * smoothstep(0.9, 0.4, ground.aridity)
+    layers.lay("basalt", smoothstep(0.0, 1.3, -ground.geology + F(0.25) * ground.stands) * F(0.85))
+    ochre = smoothstep(0.6, 1.6, ground.geology + F(0.4) * ground.moisture) * smoothstep(
+        0.9, 0.4, ground.aridity
+    )
     layers.lay("red soil", ochre * F(0.45))
-    layers.lay("gravel", (F(0.35) + F(0.2) * ground.deposits.clip(-1, 1)) * smoothstep(0.9, 0.4, ground.aridity))
+    layers.lay(
+        "gravel", (F(0.35) + F(0.2) * ground.deposits.clip(-1, 1)) * smoothstep(0.9, 0.4, ground.aridity)
+    )
 
 
-def water(
-    offshore_m: Array, table: Array, clear: Array, shelf: Array, swirl: Array, turbid: Array
-) -> Array:
+def water(offshore_m: Array, table: Array, clear: Array, shelf: Array, swirl: Array, turbid: Array) -> Array:
     """Reflectance (bands, rows, cols) of water ``offshore_m`` from the shore.
 
     ``clear`` (0…1): reefs and bright sand seen through it; ``shelf`` (about 0 ± 1) widens or narrows
@@ -152,7 +170,9 @@ def water(
     deep = F(1.0) + F(0.10) * swirl
     rows = (table[COVERS[name]] for name in ("deep water", "shallow water", "turbid water"))
     bands = [
-        (open_water * deep) * (F(1.0) - murk) * (F(1.0) - shallow) + bright * shallow * (F(1.0) - murk) + silt * murk
+        (open_water * deep) * (F(1.0) - murk) * (F(1.0) - shallow)
+        + bright * shallow * (F(1.0) - murk)
+        + silt * murk
         for open_water, bright, silt in zip(*rows, strict=True)
     ]
     return np.stack(bands)

@@ -23,8 +23,9 @@ from comity.imagery.files import file_name, folder, json_bytes, multihash, write
 from comity.imagery.geotiff import cloud_optimised
 from comity.imagery.grid import ImageGrid, image_grid, unwrap
 from comity.imagery.quicklook import quicklook_png
-from comity.imagery.scene import REFLECTANCE_SCALE, THERMAL_SCALE, Light, Scene
+from comity.imagery.scene import Scene
 from comity.imagery.schemas import validate_item
+from comity.imagery.sensor import REFLECTANCE_SCALE, THERMAL_SCALE, Light
 from comity.imagery.spectra import bands_of
 from comity.imagery.stac import item_dict
 
@@ -128,7 +129,9 @@ def make_item(
         write_whole(paths[1], content)
         with packed.open() as opened:
             borders = _lines(borders_in, acquisition.footprint)
-            picture = quicklook_png(opened, grid, _caption(acquisition, grid, place), MARK, borders, quicklook_px)
+            picture = quicklook_png(
+                opened, grid, _caption(acquisition, grid, place), MARK, borders, quicklook_px
+            )
     write_whole(paths[2], picture)
     quicklook = {"href": f"./{paths[2].name}", "checksum": multihash(picture), "size": len(picture)}
     document = item_dict(
@@ -157,7 +160,9 @@ def _check(acquisition: Acquisition) -> None:
             f"{acquisition.native_gsd_m:g} m, or one is not above 0"
         )
     if acquisition.end <= acquisition.start:
-        raise InputError(f"acquisition {acquisition.id} ends at {acquisition.end}, not after {acquisition.start}")
+        raise InputError(
+            f"acquisition {acquisition.id} ends at {acquisition.end}, not after {acquisition.start}"
+        )
 
 
 def _recipe(acquisition: Acquisition, seed: int, *rest: Any) -> str:
@@ -179,9 +184,7 @@ def _paths(home: Path, acquisition: Acquisition) -> tuple[Path, Path, Path]:
     return home / f"{name}.json", home / f"{name}.tif", home / f"{name}.png"
 
 
-def _kept(
-    home: Path, acquisition: Acquisition, recipe: str, grid: ImageGrid
-) -> ItemFiles | None:
+def _kept(home: Path, acquisition: Acquisition, recipe: str, grid: ImageGrid) -> ItemFiles | None:
     """The files there are, if they are whole and made from the same recipe."""
     paths = _paths(home, acquisition)
     try:

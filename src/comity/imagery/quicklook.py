@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import unicodedata
 from collections.abc import Sequence
 
 import numpy as np
@@ -17,17 +18,13 @@ from shapely.geometry.base import BaseGeometry
 from comity.imagery.geotiff import NODATA
 from comity.imagery.grid import ImageGrid
 
-#: Bands and how they are mixed into red, green and blue, the first that an instrument has. Without a
-#: blue band green is lifted a little by infrared, which keeps plants green and the sea dark.
-_MIXES: tuple[tuple[tuple[str, ...], tuple[tuple[float, ...], ...]], ...] = (
-    (("red", "green", "blue"), ((1, 0, 0), (0, 1, 0), (0, 0, 1))),
-    (("red", "green", "nir"), ((1, 0, 0), (0, 0.8, 0.2), (0, 1, 0))),
-    (("red", "nir"), ((1, 0), (0.75, 0.25), (0.95, 0))),
-)
 _GAMMA = 1 / 1.5
 _SHOULDER = 0.84
 #: Counts (reflectance × 10 000) above which all three colours together are cloud or snow.
 _CLOUDY = 3_000.0
+#: Haze is blue: the darkest of each band is taken off nearly whole in blue, less so in red.
+_HAZE = (0.82, 0.87, 0.92)
+_NO_HAZE = (0.86, 0.86, 0.85)
 _BANNER = (24, 28, 34)
 _MARK = (255, 176, 59)
 
@@ -50,7 +47,7 @@ def quicklook_png(
     scale = max(1.0, max(grid.width, grid.height) / size_px)
     width, height = max(1, round(grid.width / scale)), max(1, round(grid.height / scale))
     names = [str(name) for name in image.descriptions]
-    chosen, mix = _channels(names)
+    chosen = _channels(names)
     counts = image.read(
         [names.index(name) + 1 for name in chosen],
         out_shape=(len(chosen), height, width),
@@ -59,39 +56,56 @@ def quicklook_png(
     valid = counts[0] != NODATA
     for channel in counts[1:]:
         valid &= channel != NODATA
-    picture = _stretch(_mixed(mix, counts), valid)
+    picture = _stretch(_coloured(chosen, counts), valid, _HAZE if "blue" in chosen else _NO_HAZE)
     shown = Image.fromarray(picture)
     if borders is not None and not borders.is_empty:
         _draw_borders(shown, grid, borders, width / grid.width, height / grid.height)
     _stamp(shown, mark)
-    framed = _with_banner(shown, caption, mark)
+    framed = _with_banner(shown, [_plain(line) for line in caption], mark)
     out = io.BytesIO()
     framed.save(out, "PNG", compress_level=4)
     return out.getvalue()
 
 
-def _channels(names: Sequence[str]) -> tuple[tuple[str, ...], NDArray[np.float32]]:
-    """The bands to read, and the (3, bands) mix that makes a picture of them."""
-    for wanted, mix in _MIXES:
+def _channels(names: Sequence[str]) -> tuple[str, ...]:
+    """The bands to make a picture of: true colour, what is nearest to it, or one in grey."""
+    for wanted in (("red", "green", "blue"), ("red", "green", "nir"), ("red", "nir")):
         if set(wanted) <= set(names):
-            return wanted, np.array(mix, np.float32)
-    return ("pan" if "pan" in names else names[0],), np.ones((3, 1), np.float32)
+            return wanted
+    return ("pan" if "pan" in names else names[0],)
 
 
-def _mixed(mix: NDArray[np.float32], counts: NDArray[np.uint16]) -> list[NDArray[np.uint16]]:
-    """Red, green and blue (h, w) from the bands read."""
-    out = []
-    for row in mix:
-        used = np.flatnonzero(row)
-        if len(used) == 1 and row[used[0]] == 1:
-            out.append(counts[used[0]])
-        else:
-            out.append(np.tensordot(row, counts.astype(np.float32), 1).astype(np.uint16))
-    return out
+def _coloured(chosen: Sequence[str], counts: NDArray[np.uint16]) -> list[NDArray[np.uint16]]:
+    """Red, green and blue (h, w) from the bands read, (bands, h, w)."""
+    if len(counts) == 1:
+        return [counts[0]] * 3
+    if "blue" in chosen:
+        return list(counts)
+    seen = counts.astype(np.float32)
+    red, nir = seen[0], seen[-1]
+    # Without blue: clouds are as bright in red as in infrared, sand less so, plants hardly. That ratio
+    # makes a blue that keeps clouds white and sand yellow, and a green where plants are.
+    ratio = np.clip(red / np.maximum(nir, 1.0), 0.0, 1.06)
+    plants = np.clip((np.float32(0.62) - ratio) * np.float32(2.5), 0.0, 1.0)
+    if "green" in chosen:
+        green = seen[1] + np.float32(0.1) * plants * nir
+        blue = seen[1] * ratio
+    else:
+        green = (
+            red * np.minimum(np.float32(0.25) + np.float32(0.75) * ratio, 1.0)
+            + np.float32(0.16) * plants * nir
+        )
+        blue = red * ratio**3
+    return [counts[0], *(np.clip(one, 1, 65_535).astype(np.uint16) for one in (green, blue))]
 
 
-def _stretch(rgb: list[NDArray[np.uint16]], valid: NDArray[np.bool_]) -> NDArray[np.uint8]:
-    """Counts of red, green and blue (h, w) as (h, w, 3) bytes; nodata black."""
+def _stretch(
+    rgb: list[NDArray[np.uint16]], valid: NDArray[np.bool_], haze: tuple[float, float, float]
+) -> NDArray[np.uint8]:
+    """Counts of red, green and blue (h, w) as (h, w, 3) bytes; nodata black.
+
+    ``haze``: parts of the darkest of each colour that are taken off.
+    """
     out = np.zeros((*valid.shape, 3), np.uint8)
     # Every third pixel each way tells the range well enough.
     thin = valid[::3, ::3]
@@ -101,8 +115,7 @@ def _stretch(rgb: list[NDArray[np.uint16]], valid: NDArray[np.bool_]) -> NDArray
         seen = np.stack([one[::3, ::3][thin] for one in rgb]).astype(np.float32)
     if seen.size == 0:
         return out
-    # Haze is blue: the darkest of each band is taken off nearly whole in blue, less so in red.
-    floor = np.percentile(seen, 0.5, axis=1) * np.array([0.82, 0.87, 0.92])
+    floor = np.percentile(seen, 0.5, axis=1) * np.array(haze)
     peak = (seen - floor[:, None]).max(axis=0)
     ground = peak[seen.min(axis=0) < _CLOUDY]
     top = max(float(np.percentile(ground if ground.size > 0.02 * peak.size else peak, 99.0)), 500.0)
@@ -110,7 +123,9 @@ def _stretch(rgb: list[NDArray[np.uint16]], valid: NDArray[np.bool_]) -> NDArray
     for channel, (one, low) in enumerate(zip(rgb, floor, strict=True)):
         x = np.maximum(np.arange(int(one.max()) + 1, dtype=np.float32) - low, 0.0) / top
         above = (1.0 - np.exp(-1.6 * (np.clip(x, 1.0, limit) - 1.0))) / (1.0 - np.exp(-1.6 * (limit - 1.0)))
-        tone = np.where(x < 1.0, _SHOULDER * np.minimum(x, 1.0) ** _GAMMA, _SHOULDER + (1 - _SHOULDER) * above)
+        tone = np.where(
+            x < 1.0, _SHOULDER * np.minimum(x, 1.0) ** _GAMMA, _SHOULDER + (1 - _SHOULDER) * above
+        )
         out[..., channel] = (tone * 255.0 + 0.5).astype(np.uint8)[one]
     out[~valid] = 0
     return out
@@ -128,6 +143,18 @@ def _draw_borders(picture: Image.Image, grid: ImageGrid, borders: BaseGeometry, 
         points = np.column_stack([(x - grid.west) / grid.pixel_m * sx, (grid.north - y) / grid.pixel_m * sy])
         pen.line([tuple(point) for point in points.tolist()], fill=(255, 255, 255, 130), width=1)
     picture.paste(over, (0, 0), over)
+
+
+def _plain(text: str) -> str:
+    """Text in the letters that the built-in font has: accents go, other scripts become ``?``."""
+    kept = "°·−–×%"
+    out = []
+    for letter in text:
+        if letter.isascii() or letter in kept:
+            out.append(letter)
+        else:
+            out.append(unicodedata.normalize("NFKD", letter).encode("ascii", "ignore").decode() or "?")
+    return "".join(out)
 
 
 def _font(size: int) -> ImageFont.FreeTypeFont | ImageFont.ImageFont:

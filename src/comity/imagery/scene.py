@@ -7,7 +7,6 @@ image; clouds, from noise tied to the acquisition.
 
 from __future__ import annotations
 
-import hashlib
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -20,19 +19,14 @@ from comity.imagery.coast import LandIn, coast_sheet
 from comity.imagery.grid import ImageGrid
 from comity.imagery.landcover import Cover, Terrain, land_cover, water
 from comity.imagery.noise import NoiseFrame, noise_frame, octaves
-from comity.imagery.settlement import town_sheets
+from comity.imagery.sensor import Light, sensed
+from comity.imagery.settlement import TOWN_FROM, Patches, town_sheets
 from comity.imagery.sheets import Sheet, smoothstep
 from comity.imagery.sky import CloudCover, cloud_cover
 from comity.imagery.spectra import COVERS, Band
 
 Array = NDArray[np.float32]
 F = np.float32
-
-#: Counts per unit: reflectance × 10 000; thermal bands hundredths of a kelvin.
-REFLECTANCE_SCALE = 1e-4
-THERMAL_SCALE = 0.01
-#: Step of the simulated digitiser, counts (10 bits over 1.2 of reflectance).
-DIGIT = 12
 
 _CLIMATE = ("reference_m", "aridity", "season", "temperature_c", "warmest_c", "coldest_c")
 
@@ -43,15 +37,6 @@ _FIELDS = {
     "moisture": (60_000.0, 0.74),
     "stands": (2_200.0, 0.62),
 }
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Light:
-    """Sun and view: elevation and azimuth of the Sun (degrees, from true north), incidence (degrees)."""
-
-    sun_elevation_deg: float
-    sun_azimuth_deg: float
-    incidence_deg: float
 
 
 class Scene:
@@ -119,7 +104,13 @@ class Scene:
         # Places wander by up to a kilometre so that noise has no straight axes anywhere.
         limit = step * self._pixel
         wander = [
-            octaves(self._frame, f"{self._key}/wander{n}", coarsest_m=24_000.0, finest_m=max(3 * limit, 3_000.0), gain=0.5)
+            octaves(
+                self._frame,
+                f"{self._key}/wander{n}",
+                coarsest_m=24_000.0,
+                finest_m=max(3 * limit, 3_000.0),
+                gain=0.5,
+            )
             for n in (0, 1)
         ]
         wu = u + F(2_600.0) * kernels.fbm(u, v, wander[0])
@@ -154,7 +145,9 @@ class Scene:
     def _octave_tables(self) -> dict[str, NDArray[np.float64]]:
         fine = self._pixel * self._pitch
 
-        def table(name: str, coarsest: float, gain: float, finest: float, amplitude: float = 1.0) -> NDArray[np.float64]:
+        def table(
+            name: str, coarsest: float, gain: float, finest: float, amplitude: float = 1.0
+        ) -> NDArray[np.float64]:
             return octaves(
                 self._frame,
                 f"{self._key}/{name}",
@@ -164,7 +157,10 @@ class Scene:
                 amplitude=amplitude,
             )
 
-        tables = {name: table(name, s, gain, 2 * fine, 2.6 if fine < 800.0 else 1.6) for name, (s, gain) in _FIELDS.items()}
+        tables = {
+            name: table(name, s, gain, 2 * fine, 2.6 if fine < 800.0 else 1.1)
+            for name, (s, gain) in _FIELDS.items()
+        }
         tables["hills"] = table("hills", 16_000.0, 0.6, max(2 * fine, 1_500.0), 3.8)
         tables["gullies"] = table("gullies", 4_200.0, 1.0, 1.4 * fine)
         tables["texture"] = table("texture", 640.0, 0.85, 2 * self._pixel, 1.0)
@@ -194,7 +190,7 @@ class Scene:
             wet = np.clip(F(0.5) - shore / F(self.grid.pixel_m), 0, 1)
             image += (self._lift(half.sea, rows) - image) * wet
             warmth += (self._lift(half.sea_warmth, rows) - warmth) * wet
-        return self._through_air(image, warmth, first)
+        return sensed(image, warmth, self.bands, self._table, self._light, self.clouds, first)
 
     def _lift(self, nodes: Array, rows: int) -> Array:
         """Half-resolution nodes of a block, (…, r, c), at its pixel centres, (…, rows, cols)."""
@@ -214,18 +210,20 @@ class Scene:
         sheet = {name: one.at(*start) for name, one in {**self._control, **self._climate}.items()}
         wu, wv = sheet["wu"], sheet["wv"]
         shore = self._shore(start, wu, wv, sheet["lake_m"])
-        has_land, has_water = bool(shore.max() > -2 * self.grid.pixel_m), bool(shore.min() < 2 * self.grid.pixel_m)
+        rim = 2 * self.grid.pixel_m
+        has_land, has_water = bool(shore.max() > -rim), bool(shore.min() < rim)
         shape = (len(self.bands), n_rows, n_cols)
         blank = np.zeros(shape[1:], np.float32)
         if has_land:
             cover, light, height, stands = self._land(sheet, wu, wv)
-            land, grain, arable = cover.reflectance, cover.grain, cover.arable * (F(1.0) - cover.snow)
+            land, grain, tilled = cover.reflectance, cover.grain, cover.tilled
+            arable = cover.arable * (F(1.0) - cover.snow)
             heat = F(16.0 * max(0.0, math.sin(math.radians(self._light.sun_elevation_deg))))
             dry = (F(1.0) - F(0.75) * cover.green) * (F(1.0) - cover.snow)
             climb = F(0.0065) * (height - sheet["reference_m"])
             land_warmth = sheet["temperature_c"] - climb + heat * dry * light
         else:
-            land, grain, arable, light, stands = np.zeros(shape, np.float32), blank, blank, blank, blank
+            land, grain, arable, tilled, light, stands = np.zeros(shape, np.float32), *(blank,) * 5
             land_warmth = sheet["temperature_c"]
         sea = self._sea(shore, sheet, wu, wv) if has_water else None
         return _Half(
@@ -233,6 +231,7 @@ class Scene:
             land_warmth=land_warmth + F(273.15),
             grain=grain,
             arable=arable,
+            tilled=tilled,
             season=sheet["season"],
             moist=sheet["aridity"],
             light=light,
@@ -250,12 +249,14 @@ class Scene:
         drawn = self._coast.at(*start)
         near = drawn.min() < 2_000.0 or lake_m.min() < 6_000.0
         if not near or drawn.max() < -2_000.0:
-            return np.minimum(drawn, lake_m)
+            dry: Array = np.minimum(drawn, lake_m)
+            return dry
         ragged = kernels.fbm(wu, wv, self._tables["shore"])
         # A chart at 1:10 million is right to some hundred metres: farther off nothing changes.
         broken = drawn + ragged * np.exp(-np.square(drawn / F(900.0)))
         lake = lake_m + F(2.2) * ragged * np.exp(-np.square(lake_m / F(3_000.0)))
-        return np.minimum(broken, lake)
+        shore: Array = np.minimum(broken, lake)
+        return shore
 
     def _land(self, sheet: dict[str, Array], wu: Array, wv: Array) -> tuple[Cover, Array, Array, Array]:
         """Cover, light on it (1 on level ground), height (m) and the noise of stands."""
@@ -314,85 +315,24 @@ class Scene:
     def _settle(self, image: Array, half: _Half, u: Array, v: Array, first: int) -> None:
         """Lay fields and streets over the land, in place."""
         rows, cols = u.shape
-        frame_m = F(self._frame.stretch)
-        pixel = F(self._pixel)
+        lay = Patches(
+            u=u,
+            v=v,
+            origin=(self._frame.u0, self._frame.v0),
+            pixel_m=self._pixel,
+            table=self._table,
+            key=self._key,
+        )
         people = self._towns.reach.at(first + 0.5, 0.5, rows, cols)
-        fields = self._lift(half.arable, rows) * np.clip(F(0.12) + F(1.1) * people, 0, 1)
-        if self.grid.pixel_m < 120.0 and fields.max() > 0.03:
-            patches = kernels.fbm(u, v, self._tables["fields"])
-            fields *= smoothstep(-0.35, 0.35, patches + F(1.3) * fields - F(0.35))
-            tone, other, edge = kernels.patchwork(
-                u, v, fields, pixel, F(1_700.0) * frame_m, F(520.0) * frame_m, F(190.0) * frame_m,
-                F(9.0) * frame_m, self._seed("fields"),
-            )
-            contrast = F(1.0 / (1.0 + (self.grid.pixel_m / 55.0) ** 2))
-            season = self._lift(half.season, rows)
-            in_leaf = smoothstep(-0.2, 0.2, season * F(0.95) - tone)
-            in_leaf = season * F(0.95) + (in_leaf - season * F(0.95)) * contrast
-            other = F(0.5) + (other - F(0.5)) * contrast
-            part = fields * F(0.85)
-            crop, stubble, hedge = (self._table[COVERS[name]] for name in ("crop", "stubble", "grass"))
-            for band in range(len(image)):
-                field = (stubble[band] + (crop[band] - stubble[band]) * in_leaf) * (F(0.8) + F(0.4) * other)
-                field += (hedge[band] * F(0.8) - field) * edge
-                image[band] += (field - image[band]) * part
+        tilled = self._lift(half.arable, rows) * np.maximum(self._lift(half.tilled, rows), F(1.1) * people)
+        season = self._lift(half.season, rows)
+        if self.grid.pixel_m < 120.0 and tilled.max() > 0.03:
+            lay.fields(image, tilled, season, kernels.fbm(u, v, self._tables["fields"]))
         density = self._towns.density.at(first + 0.5, 0.5, rows, cols)
-        if density.max() > 0.05:
+        if density.max() > TOWN_FROM:
+            gardens = smoothstep(0.15, 0.8, self._lift(half.moist, rows)) * season
             ragged = kernels.fbm(u, v, self._tables["suburbs"])
-            town = smoothstep(0.30, 0.62, density + F(0.42) * ragged * (density > F(0.02)))
-            park = smoothstep(0.35, 0.8, -ragged + F(0.4) * self._lift(half.stands, rows)) * F(0.85)
-            town *= F(1.0) - park
-            tone, other, edge = kernels.patchwork(
-                u, v, town, pixel, F(1_600.0) * frame_m, F(160.0) * frame_m, F(90.0) * frame_m,
-                F(16.0) * frame_m, self._seed("streets"),
-            )
-            # What pixels cannot part is a mean of many roofs.
-            contrast = F(1.0 / (1.0 + (self.grid.pixel_m / 22.0) ** 2))
-            tone = F(0.45) + (tone - F(0.45)) * (F(0.15) + F(0.85) * contrast)
-            other = F(0.5) + (other - F(0.5)) * (F(0.25) + F(0.75) * contrast)
-            gardens = smoothstep(0.15, 0.8, self._lift(half.moist, rows)) * self._lift(half.season, rows)
-            roofs, streets, trees = (self._table[COVERS[name]] for name in ("roofs", "asphalt", "broadleaf"))
-            open_ground = np.clip(F(1.15) - F(0.75) * density - F(0.3) * ragged, F(0.1), F(0.95))
-            open_ground *= smoothstep(0.1, 0.9, other)
-            green = gardens * open_ground
-            glare = F(0.62) + F(0.9) * tone * tone + F(0.12) * ragged
-            for band in range(len(image)):
-                built = roofs[band] * glare
-                built += (streets[band] - built) * np.maximum(edge, F(0.3))
-                built += (trees[band] - built) * green
-                built += (image[band] - built) * (open_ground - green) * F(0.7)
-                image[band] += (built - image[band]) * town
-
-    def _through_air(self, image: Array, warmth: Array, first: int) -> NDArray[np.uint16]:
-        """Cloud shadow, clouds, haze and the digitiser."""
-        rows, cols = image.shape[1:]
-        sun = math.sin(math.radians(max(self._light.sun_elevation_deg, 8.0)))
-        view = math.cos(math.radians(min(self._light.incidence_deg, 75.0)))
-        air_mass = F(0.5 / sun + 0.5 / view)
-        air = self._table[COVERS["air"]] * air_mass
-        day = F(min(1.0, max(0.0, (self._light.sun_elevation_deg + 6.0) / 9.0)))
-        opacity: Array | None = None
-        if self.clouds is not None:
-            image *= F(0.2) + F(0.8) * self.clouds.shade(first, rows, cols)
-            opacity, bright = self.clouds.opacity(first, rows, cols)
-            warmth = warmth + (F(262.0) - F(24.0) * bright - warmth) * opacity
-        counts = np.empty(image.shape, np.uint16)
-        for band, one in enumerate(self.bands):
-            if one.thermal:
-                value = warmth * F(1.0 / THERMAL_SCALE)
-            else:
-                through = F(1.0) - F(1.3) * air[band]
-                value = image[band] * (through * day) + air[band] * day
-                if opacity is not None:
-                    value += (self._table[COVERS["cloud"], band] * bright * day - value) * opacity
-                value *= F(1.0 / REFLECTANCE_SCALE)
-            steps = np.rint(value * F(1.0 / DIGIT)) * F(DIGIT)
-            counts[band] = np.clip(steps, DIGIT, 65_000)
-        return counts
-
-    def _seed(self, name: str) -> np.uint32:
-        digest = hashlib.sha256(f"{self._key}/{name}".encode()).digest()
-        return np.uint32(int.from_bytes(digest[:4], "little"))
+            lay.streets(image, density, gardens, ragged, self._lift(half.stands, rows))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -403,6 +343,7 @@ class _Half:
     land_warmth: Array
     grain: Array
     arable: Array
+    tilled: Array
     season: Array
     moist: Array
     light: Array

@@ -12,8 +12,8 @@ from functools import cache
 from importlib import resources
 from typing import Any
 
-from jsonschema import Draft7Validator
-from jsonschema.exceptions import ValidationError, best_match
+from jsonschema import Draft7Validator  # type: ignore[import-untyped]
+from jsonschema.exceptions import ValidationError, best_match  # type: ignore[import-untyped]
 from pystac.validation.local_validator import get_local_schema_cache
 from referencing import Registry, Resource
 from referencing.exceptions import Unresolvable
@@ -61,7 +61,9 @@ def validate(document: Mapping[str, Any]) -> None:
         raise InputError(f"type is {document.get('type')!r}: expected {', '.join(_KINDS)}")
     name = f"STAC {kind} {document.get('id')!r}"
     if document.get("stac_version") != STAC_VERSION:
-        raise InputError(f"{name}: stac_version is {document.get('stac_version')!r}, expected {STAC_VERSION!r}")
+        raise InputError(
+            f"{name}: stac_version is {document.get('stac_version')!r}, expected {STAC_VERSION!r}"
+        )
     _check(document, _CORE.format(version=STAC_VERSION, kind=kind), name)
     for uri in document.get("stac_extensions", ()):
         if uri not in _schemas():
@@ -96,6 +98,4 @@ def _validator(uri: str) -> Draft7Validator:
     registry: Registry[Any] = Registry().with_resources(
         [(key, Resource.from_contents(schema)) for key, schema in _schemas().items()]
     )
-    return Draft7Validator(
-        _schemas()[uri], registry=registry, format_checker=Draft7Validator.FORMAT_CHECKER
-    )
+    return Draft7Validator(_schemas()[uri], registry=registry, format_checker=Draft7Validator.FORMAT_CHECKER)

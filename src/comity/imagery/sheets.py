@@ -21,9 +21,7 @@ class Sheet:
     step: int
     margin: int = 0
 
-    def at(
-        self, row: float, col: float, rows: int, cols: int, pitch: float = 1.0
-    ) -> NDArray[np.float32]:
+    def at(self, row: float, col: float, rows: int, cols: int, pitch: float = 1.0) -> NDArray[np.float32]:
         """Bilinear values, (rows, cols), every ``pitch`` pixels from (row, col) in pixels.
 
         Whole numbers are pixel corners; a pixel's centre is at .5.

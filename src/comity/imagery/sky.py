@@ -22,7 +22,8 @@ class CloudCover:
     """A cloud field over an image grid, in units of its own scatter, 0 at a cloud's edge.
 
     ``field``: above 0 is cloud. ``flank_px``: a step towards the Sun, (rows, cols) pixels; where the field
-    falls that way the cloud is lit. ``shadow_px``: from a cloud to its shadow. ``fraction``: cloud over the footprint as made.
+    falls that way the cloud is lit. ``shadow_px``: from a cloud to its shadow. ``fraction``: cloud over
+    the footprint as made.
     """
 
     field: Sheet
@@ -38,7 +39,9 @@ class CloudCover:
         sunward = self.field.at(row + 0.5 + self.flank_px[0], 0.5 + self.flank_px[1], rows, cols)
         bright += np.float32(0.22) * np.clip((field - sunward) * np.float32(1.4), -1, 1)
         thick = smoothstep(-0.22, 0.22, field)
-        return thick * (np.float32(0.72) + np.float32(0.28) * smoothstep(0.05, 0.8, field)), np.clip(bright, 0.2, 1.05)
+        return thick * (np.float32(0.72) + np.float32(0.28) * smoothstep(0.05, 0.8, field)), np.clip(
+            bright, 0.2, 1.05
+        )
 
     def shade(self, row: float, rows: int, cols: int) -> NDArray[np.float32]:
         """Part of the direct sunlight that reaches the ground, 0…1, at pixel centres of a block."""
@@ -81,7 +84,9 @@ def cloud_cover(
     return CloudCover(Sheet(field, step, margin), flank, shadow, float((over > edge).mean()))
 
 
-def _field(shape: tuple[int, int], node_m: float, widest: float, gain: float, key: str) -> NDArray[np.float32]:
+def _field(
+    shape: tuple[int, int], node_m: float, widest: float, gain: float, key: str
+) -> NDArray[np.float32]:
     """Cloud noise at nodes ``node_m`` apart; ``widest``: spacing of its largest forms, m."""
     flat = NoiseFrame(False, False, 0.0, 0.0, 1.0)
 
@@ -116,9 +121,7 @@ def _edge(values: NDArray[np.float32], fraction: float, spread: float) -> float:
     return float(np.partition(values, rank)[rank])
 
 
-def _footprint_nodes(
-    grid: ImageGrid, rows: int, cols: int, node_m: float, margin: int
-) -> NDArray[np.bool_]:
+def _footprint_nodes(grid: ImageGrid, rows: int, cols: int, node_m: float, margin: int) -> NDArray[np.bool_]:
     west = grid.west - (margin + 0.5) * node_m
     north = grid.north + (margin + 0.5) * node_m
     mask = rasterize(

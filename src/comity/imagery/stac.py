@@ -172,8 +172,8 @@ def _image_asset(
         href=str(entry["href"]),
         title="Simulated image, Cloud-Optimised GeoTIFF",
         description=(
-            f"Pixels of {grid.pixel_m:g} m. Reflective bands: top-of-atmosphere reflectance × 10 000; thermal "
-            "bands: brightness temperature in hundredths of a kelvin; 0 is no data."
+            f"Pixels of {grid.pixel_m:g} m. Reflective bands: top-of-atmosphere reflectance × 10 000; "
+            "thermal bands: brightness temperature in hundredths of a kelvin; 0 is no data."
         ),
         media_type=MediaType.COG,
         roles=["data"],

@@ -8,6 +8,7 @@ from comity.operations.memory import MemoryStore
 from comity.operations.orders import (
     add_request,
     advance,
+    as_of,
     cancel_order,
     expire_tasks,
     find_opportunities,
@@ -52,6 +53,7 @@ __all__ = [
     "Walk",
     "add_request",
     "advance",
+    "as_of",
     "cancel_order",
     "deliver",
     "execute",

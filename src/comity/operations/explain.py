@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from comity.commerce import Quote
+from comity.core import Epoch
 from comity.operations.ports import Store
 from comity.operations.records import Activity, Order, PlanRecord
 from comity.planning import explain as explain_task
@@ -32,14 +33,14 @@ class OrderAccount:
     tasks: tuple[TaskAccount, ...]
 
 
-def explain_order(store: Store, order_id: str) -> OrderAccount:
-    """The account of one order; reasons of open tasks are recomputed from the newest plan."""
+def explain_order(store: Store, order_id: str, at: Epoch | None = None) -> OrderAccount:
+    """The account of one order; reasons of open tasks are recomputed from the newest plan (by ``at``)."""
     with store.begin() as work:
         order = work.orders.get(order_id)
         quote = work.quotes.get(order.quote)
         tasks = work.tasks.all(order=order_id)
         activities = work.activities.all(order=order_id)
-        plans = work.plans.all()
+        plans = [plan for plan in work.plans.all() if at is None or plan.created <= at]
     plan = plans[-1] if plans else None
     return OrderAccount(
         order=order,
@@ -51,7 +52,8 @@ def explain_order(store: Store, order_id: str) -> OrderAccount:
 
 def _task_account(task: OrderTask, activities: list[Activity], plan: PlanRecord | None) -> TaskAccount:
     mine = tuple(a for a in activities if a.task == task.id and a.state != "dropped")
-    code, text, by = task.reason_code, task.reason_text, ()
+    code, text = task.reason_code, task.reason_text
+    by: tuple[str, ...] = ()
     in_plan = plan is not None and any(t.id == task.id for t in plan.problem.tasks)
     if plan is not None and in_plan and task.state in ("open", "planned") and code != "retry":
         reason = explain_task(plan.problem, plan.solution, task.id)

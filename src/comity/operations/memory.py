@@ -54,6 +54,12 @@ class MemoryStore:
     def __init__(self) -> None:
         self._state = _MemoryWork()
 
+    def copy(self) -> MemoryStore:
+        """Another store that starts with the same records."""
+        other = MemoryStore()
+        vars(other._state).update({name: _snapshot(value) for name, value in vars(self._state).items()})
+        return other
+
     def begin(self) -> _MemoryWork:
         """A new transaction."""
         return self._state
@@ -98,11 +104,7 @@ class _MemoryWork:
         return f"{kind}-{self._counters[kind]:04d}"
 
     def __enter__(self) -> Self:
-        self._before = {
-            name: Ledger(value) if isinstance(value, Ledger) else _snapshot(value)
-            for name, value in vars(self).items()
-            if name != "_before"
-        }
+        self._before = {name: _snapshot(value) for name, value in vars(self).items() if name != "_before"}
         return self
 
     def __exit__(
@@ -121,4 +123,6 @@ def _snapshot(value: object) -> object:
         copied = copy.copy(value)
         copied.records = dict(value.records)
         return copied
+    if isinstance(value, Ledger):
+        return Ledger(value)
     return dict(value) if isinstance(value, dict) else value

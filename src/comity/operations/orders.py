@@ -75,6 +75,12 @@ def advance(
     return replace(order, statuses=(*order.statuses, entry))
 
 
+def as_of(order: Order, at: Epoch) -> Order | None:
+    """The order as it stood at ``at``, None before it was placed."""
+    past = tuple(entry for entry in order.statuses if entry.at <= at)
+    return replace(order, statuses=past) if past else None
+
+
 def add_request(
     store: Store,
     *,

@@ -117,7 +117,7 @@ def read_situation(store: Store, now: Epoch) -> Situation:
         if mine:
             service = service_of(request.product.service)
             seen = windows.get(request.id, ())
-            found.extend(service.candidates(programme, mine, seen, horizon, clear_probability))
+            found.extend(service.candidates(programme, mine, seen, horizon, _clear_sky))
     running = [a for a in activities if a.state == "planned" and a.interval.start < now]
     over = [a for a in activities if a.state == "done" and a.interval.end > now]
     coming = {name for a in running for name in a.carries}
@@ -137,6 +137,10 @@ def read_situation(store: Store, now: Epoch) -> Situation:
         revision=revision,
         horizon=Interval(now, horizon.end + DOWNLINK_TAIL_S),
     )
+
+
+def _clear_sky(lon_deg: float, lat_deg: float, max_cloud: float, /) -> float:
+    return float(clear_probability(lon_deg, lat_deg, max_cloud))
 
 
 def _revision(work: UnitOfWork) -> tuple[str, ...]:

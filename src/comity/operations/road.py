@@ -46,7 +46,7 @@ def walk(
     seed: int,
     stops: tuple[Stop, ...],
     replan_after_s: float = DAY_S,
-    max_pixels: int = 1_200_000,
+    max_pixels: int = 600_000,
     executor: Executor | None = None,
     step: Step = lambda title: silent,
 ) -> Walk:

@@ -107,12 +107,12 @@ class Formulation:
         on_board = self.model.new_constant(stored)
         levels: list[cp_model.IntVar] = []
         for run, slots in segment.steps:
-            recorded = [(self._units(o), self.taken[o]) for o in run]
-            full = _sum([(1, on_board), *recorded])
+            full = [(1, on_board), *((self._units(o), self.taken[o]) for o in run)]
             if run:
-                self.model.add(full <= memory)
+                self.model.add(_sum(full) <= memory)
             on_board = self.model.new_int_var(0, memory, f"m{segment.craft}")
-            self.model.add(on_board >= full - _sum([(1, self._sent[k]) for k in slots]))
+            left = [*full, *((-1, self._sent[k]) for k in slots)]
+            self.model.add(_sum([*left, (-1, on_board)]) <= 0)
             levels.append(on_board)
         used = None
         if not segment.drained and stored:

@@ -129,7 +129,7 @@ class _Case:
             return _Obstacle("memory", text)
         rivals = self._rivals(o)
         if rivals:
-            return self._beaten(rivals, gain)
+            return self._beaten(o, rivals, gain)
         taken = self._taken[o.spacecraft]
         at = bisect_left([t.start_s for t in taken], o.start_s)
         acts = [*taken[:at], o, *taken[at:]]
@@ -145,11 +145,13 @@ class _Case:
         found = [i + j - at for i, j in rival_pairs(pairs, self._limits[o.spacecraft]) if at in (i, j)]
         return [pairs[k] for k in found]
 
-    def _beaten(self, rivals: list[Opportunity], gain: float) -> _Obstacle:
-        by = tuple(dict.fromkeys(r.task for r in rivals))
+    def _beaten(self, o: Opportunity, rivals: list[Opportunity], gain: float) -> _Obstacle:
+        by = tuple(dict.fromkeys(r.task for r in rivals if r.task != o.task))
         when = self._at(min(r.start_s for r in rivals))
         acts = "another image" if len(rivals) == 1 else f"{len(rivals)} other images"
-        more = " and that earns more" if self._loss(rivals) > gain else ""
+        if not by:
+            acts += " of the same area"
+        more = ", which earns more" if self._loss(rivals) > gain else ""
         text = f"is lost to {acts} that the spacecraft takes around then, from {when}{more}."
         return _Obstacle("beaten", text, by)
 

@@ -16,9 +16,10 @@ class Stop:
     """When to stop looking for a better plan; whatever comes first.
 
     ``wall_s``: seconds of clock time, None for no limit. How good the plan is then depends on the
-    machine. ``work``: CP-SAT's deterministic time, a count of its steps (1 takes some 5 to 10 s on 2 cores):
-    the same problem, seed and work give the same plan, if no wall limit comes first. ``gap``: relative gap that is good
-    enough. With all left as they are the search runs until the plan is proven best.
+    machine. ``work``: CP-SAT's deterministic time, a count of its steps (1 takes some 5 to 10 s on two
+    cores): the same problem, seed and work give the same plan, unless a wall limit comes first. ``gap``:
+    relative gap that is good enough. With all left as they are the search goes on until the plan is
+    proven best.
     """
 
     wall_s: float | None = None

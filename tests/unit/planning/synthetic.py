@@ -170,7 +170,9 @@ def constellation(
                         add(f"point-{k}", craft, start, end, _ground(lon, lat, np.array([start, end])),
                             float(clear[k] * good))  # fmt: skip
                     continue
-                _strips(add, craft, k - points, lon, lat, float(t[best]), half, gx, gy, float(clear[k]), horizon)
+                _strips(
+                    add, craft, k - points, lon, lat, float(t[best]), half, gx, gy, float(clear[k]), horizon
+                )
         for j, (lon, lat) in enumerate(STATIONS):
             up = _ground(lon, lat, t)
             los = r - EARTH * up

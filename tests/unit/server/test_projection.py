@@ -1,0 +1,75 @@
+"""Map projections against PROJ, and what happens at the antimeridian."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import shapely
+from hypothesis import given
+from hypothesis import strategies as st
+from pyproj import Proj
+from shapely.geometry import LineString, MultiPolygon, Polygon
+
+from comity.server.report.projection import (
+    Azimuthal,
+    equal_earth,
+    region_canvas,
+    split_at_antimeridian,
+    world_canvas,
+)
+
+
+def test_projections_agree_with_proj() -> None:
+    lon, lat = (g.ravel() for g in np.meshgrid(np.linspace(-180, 180, 37), np.linspace(-90, 90, 19)))
+    np.testing.assert_allclose(equal_earth(lon, lat), Proj("+proj=eqearth +R=1")(lon, lat), atol=1e-9)
+    near = (abs(lon - 40) < 60) & (abs(lat) < 70)
+    theirs = Proj("+proj=laea +R=1 +lon_0=40 +lat_0=12")(lon[near], lat[near])
+    np.testing.assert_allclose(Azimuthal(40.0, 12.0)(lon[near], lat[near]), theirs, atol=1e-9)
+
+
+def test_the_world_fills_its_canvas() -> None:
+    canvas = world_canvas(1000)
+    corners = canvas.points(np.array([-180.0, 180.0, 0.0, 0.0]), np.array([0.0, 0.0, 90.0, -90.0]))
+    assert corners[:, 0].min() >= 0
+    assert corners[:, 0].max() <= canvas.width
+    assert corners[:, 1].min() >= 0
+    assert corners[:, 1].max() <= canvas.height
+    assert canvas.point(0.0, 0.0) == (pytest.approx(500, abs=1), pytest.approx(canvas.height / 2, abs=1))
+
+
+@given(
+    west=st.floats(-179, 150), south=st.floats(-80, 60), wide=st.floats(0.01, 29), high=st.floats(0.01, 19)
+)
+def test_a_region_lies_inside_its_canvas(west: float, south: float, wide: float, high: float) -> None:
+    canvas = region_canvas((west, south, west + wide, south + high))
+    edge = np.linspace(0, 1, 50)
+    lon = np.concatenate([west + wide * edge, west + wide * edge, 0 * edge + west, 0 * edge + west + wide])
+    lat = np.concatenate([0 * edge + south, 0 * edge + south + high, *[south + high * edge] * 2])
+    xy = canvas.points(lon, lat)
+    assert xy.min() >= 0
+    assert xy[:, 0].max() <= canvas.width
+    assert xy[:, 1].max() <= canvas.height + 1
+    assert 1.4 < canvas.width / canvas.height < 2.1
+
+
+@pytest.mark.parametrize(
+    "ring",
+    [
+        [(179, -19), (-179, -19), (-179, -17), (179, -17)],  # an edge jumps
+        [(179, -19), (181, -19), (181, -17), (179, -17)],  # longitudes run past 180
+        [(-181, -19), (-179, -19), (-179, -17), (-181, -17)],
+    ],
+)
+def test_ground_across_the_antimeridian_is_drawn_on_both_sides(ring: list[tuple[float, float]]) -> None:
+    split = split_at_antimeridian(Polygon(ring))
+    assert isinstance(split, MultiPolygon)
+    assert split.area == pytest.approx(4.0)
+    assert sorted(part.bounds for part in split.geoms) == [(-180, -19, -179, -17), (179, -19, 180, -17)]
+
+
+def test_a_track_across_the_antimeridian_does_not_cross_the_map() -> None:
+    split = split_at_antimeridian(LineString([(170, 0), (178, 20), (-174, 40), (-166, 60)]))
+    path = world_canvas().path(split)
+    assert path.count("M") == 2
+    assert max(part.length for part in split.geoms) < 60
+    assert shapely.get_num_geometries(split) == 2

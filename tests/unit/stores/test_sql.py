@@ -1,0 +1,121 @@
+"""The database: whole transactions, records that come back equal, migrations that match the schema."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import sqlalchemy as sa
+from alembic.autogenerate import compare_metadata
+from alembic.migration import MigrationContext
+
+from comity.core import InputError, Interval, StateError, UnknownIdError
+from comity.fleet import load_programme, point_target
+from comity.operations import (
+    MemoryStore,
+    add_request,
+    execute,
+    make_plan,
+    make_quote,
+    place_order,
+    read_account,
+)
+from comity.planning import GreedySolver
+from comity.stores import SqlStore
+from comity.stores.database import open_engine
+from comity.stores.schema import metadata
+
+PROGRAMME = load_programme("joint-eo")
+NOW = PROGRAMME.epoch
+assert NOW is not None
+
+
+def walk_to_execution(store) -> None:
+    with store.begin() as work:
+        work.set_programme(PROGRAMME)
+    add_request(
+        store,
+        customer="capitals-exhibition",
+        product="hr-scene",
+        targets=[point_target(31.24, 30.04, "Cairo")],
+        interval=Interval(NOW, NOW + 2 * 86_400),
+        now=NOW,
+    )
+    make_quote(store, "request-0001", now=NOW)
+    place_order(store, "quote-0001", now=NOW)
+    make_plan(store, now=NOW, solver=GreedySolver())
+    execute(store, now=NOW, seed=5)
+
+
+def test_the_database_tells_the_same_as_memory(database_url: str) -> None:
+    memory, sql = MemoryStore(), SqlStore(database_url)
+    walk_to_execution(memory)
+    walk_to_execution(sql)
+    sql.close()
+    reopened = SqlStore(database_url)
+    stored, kept = read_account(reopened, NOW), read_account(memory, NOW)
+    reopened.close()
+    assert stored.activities == kept.activities != ()
+    for part in ("requests", "opportunities", "quotes", "orders", "tasks", "plans", "items"):
+        assert getattr(stored, part) == getattr(kept, part)
+    assert list(stored.ledger) == list(kept.ledger)
+    assert stored.programme.partners == kept.programme.partners
+    assert stored.programme.elements == kept.programme.elements
+
+
+def test_an_error_inside_a_transaction_leaves_nothing(database_url: str) -> None:
+    store = SqlStore(database_url)
+    with pytest.raises(RuntimeError), store.begin() as work:
+        work.set_programme(PROGRAMME)
+        assert work.next_id("order") == "order-0001"
+        raise RuntimeError
+    with store.begin() as work:
+        assert work.next_id("order") == "order-0001"
+        with pytest.raises(StateError, match="--programme"):
+            work.programme()
+        with pytest.raises(UnknownIdError, match="order-0009"):
+            work.orders.get("order-0009")
+    store.close()
+
+
+def test_migrations_make_the_schema_the_code_uses(database_url: str) -> None:
+    engine = open_engine(database_url)
+    with engine.connect() as connection:
+        context = MigrationContext.configure(connection)
+        assert compare_metadata(context, metadata) == []
+    engine.dispose()
+
+
+def test_every_posting_is_also_a_row_that_sums_to_zero(database_url: str) -> None:
+    store = SqlStore(database_url)
+    walk_to_execution(store)
+    store.close()
+    engine = open_engine(database_url)
+    with engine.connect() as connection:
+        rows = connection.execute(sa.text("SELECT amount, currency FROM postings")).all()
+    engine.dispose()
+    assert rows
+    assert sum(float(amount) for amount, _ in rows) == 0
+
+
+@pytest.mark.parametrize("content", [b"not a database at all", b"\x00" * 64])
+def test_a_file_that_is_no_database_is_refused_and_left_alone(tmp_path: Path, content: bytes) -> None:
+    path = tmp_path / "notes.txt"
+    path.write_bytes(content)
+    with pytest.raises(InputError, match="notes.txt"):
+        SqlStore(str(path))
+    assert path.read_bytes() == content
+
+
+def test_a_database_of_something_else_and_a_missing_folder_are_refused(tmp_path: Path) -> None:
+    other = tmp_path / "other.db"
+    engine = sa.create_engine(f"sqlite:///{other}")
+    with engine.begin() as connection:
+        connection.execute(sa.text("CREATE TABLE songs (title TEXT)"))
+    engine.dispose()
+    with pytest.raises(InputError, match="something else"):
+        SqlStore(str(other))
+    with pytest.raises(InputError, match="does not exist"):
+        SqlStore(str(tmp_path / "no" / "comity.db"))
+    with pytest.raises(InputError, match="is a folder"):
+        SqlStore(str(tmp_path))
