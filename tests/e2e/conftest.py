@@ -10,6 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from comity.cli import main
+
 
 @dataclass(frozen=True)
 class Ran:
@@ -57,3 +59,22 @@ def demo(comity: Comity, tmp_path_factory: pytest.TempPathFactory) -> Demo:
     ran = comity("demo", "--dir", folder, "--seed", "1")
     assert ran.code == 0, ran.err
     return Demo(folder, ran.out)
+
+
+@pytest.fixture
+def here(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> Callable[..., Ran]:
+    """Run ``comity`` in this process, in ``tmp_path``: the same command line without a new start."""
+
+    def run(*words: str | Path) -> Ran:
+        monkeypatch.chdir(tmp_path)
+        monkeypatch.setattr(sys, "argv", ["comity", *map(str, words)])
+        capfd.readouterr()
+        with pytest.raises(SystemExit) as ended:
+            main()
+        said = capfd.readouterr()
+        code = ended.value.code
+        return Ran(code if isinstance(code, int) else 0, said.out, said.err)
+
+    return run

@@ -10,9 +10,9 @@ from hypothesis import strategies as st
 from pyproj import Geod
 from shapely.geometry import mapping
 
-from comity.access.areas import Area, area_from_geojson, surface_m2
-from comity.access.cells import cells
-from comity.access.strips import MAX_LENGTH_M, MIN_LENGTH_M, cut_into_strips
+from comity.access import cells, cut_into_strips
+from comity.access.strips import MAX_LENGTH_M, MIN_LENGTH_M
+from comity.fleet import Area, area_from_geojson, area_km2
 
 GEOD = Geod(ellps="WGS84")
 
@@ -76,7 +76,7 @@ def test_strips_cover_the_area_and_keep_to_the_swath(
     whole = area(ring)
     strips = cut_into_strips(whole, width_km, inclination_deg, ascending)
     together = shapely.union_all([strip.polygon for strip in strips])
-    left = surface_m2(shapely.difference(whole.geometry, together)) / 1e6
+    left = area_km2(shapely.difference(whole.geometry, together))
     assert left < 1e-5 * whole.area_km2
     for strip in strips:
         assert strip.width_m <= width_km * 1e3 + 1e-6

@@ -22,7 +22,7 @@ from comity.fleet import (
     programme_from_text,
     territory,
 )
-from comity.fleet.geometry import buffer_m, polygon
+from comity.fleet.distances import buffer_m
 from comity.fleet.territories import territory_ids
 
 TEXT = (resources.files("comity.fleet") / "data" / "joint-eo.toml").read_text(encoding="utf-8")
@@ -31,31 +31,6 @@ TEXT = (resources.files("comity.fleet") / "data" / "joint-eo.toml").read_text(en
 @cache
 def joint_eo() -> Programme:
     return load_programme("joint-eo")
-
-
-@st.composite
-def stars(draw: st.DrawFn) -> tuple[float, np.ndarray]:
-    """A middle longitude and a star-shaped ring about (0, lat), so that it never crosses itself."""
-    lat = draw(st.floats(-70, 70))
-    reach = st.lists(st.floats(0.5, 15), min_size=3, max_size=12)
-    lengths = np.array(draw(reach))
-    angles = np.linspace(0, 2 * np.pi, len(lengths), endpoint=False)
-    ring = np.column_stack([lengths * np.cos(angles), lat + lengths * np.sin(angles)])
-    return draw(st.floats(-180, 180)), ring
-
-
-@given(stars(), st.booleans())
-def test_a_shape_keeps_its_size_wherever_it_is_moved_to(star: tuple[float, np.ndarray], wrap: bool) -> None:
-    middle, ring = star
-    at_greenwich = polygon([ring])
-    moved = ring + np.array([middle, 0.0])
-    if wrap:  # as most files write it: every longitude within ±180, jumping where it crosses
-        moved[:, 0] = (moved[:, 0] + 180.0) % 360.0 - 180.0
-    there = polygon([moved])
-    west, south, east, north = there.bounds
-    assert there.is_valid and -180 <= west <= east <= 180
-    assert (south, north) == pytest.approx((ring[:, 1].min(), ring[:, 1].max()))
-    assert area_km2(there) == pytest.approx(area_km2(at_greenwich), rel=1e-9)
 
 
 @settings(max_examples=40)

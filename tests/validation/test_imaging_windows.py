@@ -20,12 +20,11 @@ from astropy.utils import iers
 from pyproj import Transformer
 from sgp4.api import Satrec
 
-from comity.access.areas import area_from_geometry
 from comity.access.imaging import imaging_windows
 from comity.access.looks import half_field_rad
 from comity.access.strips import cut_into_strips, strip_width_km
 from comity.core import Epoch, Interval
-from comity.fleet import Instrument, Spacecraft, Target
+from comity.fleet import Instrument, Spacecraft, Target, area_from_geometry
 from comity.orbits import EarthOrientation, MeanElements, SGP4Trajectory
 
 #: Edges are interpolated on a straight line over a second; the windows' own are good to a millisecond.

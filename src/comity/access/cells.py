@@ -9,9 +9,10 @@ import numpy as np
 import shapely
 from numpy.typing import NDArray
 
-from comity.access.antimeridian import polygons_of
-from comity.access.areas import Area, surface_m2, surfaces_m2
 from comity.core import InputError
+from comity.fleet import Area
+from comity.fleet.antimeridian import polygons_of
+from comity.fleet.areas import surfaces_m2
 from comity.orbits.geodesy import EQUATORIAL_RADIUS_M
 
 FloatArray = NDArray[np.float64]
@@ -48,7 +49,7 @@ def cells(area: Area, size_m: float) -> Cells:
         raise InputError(f"cell size {size_m!r} m is not a positive length")
     if area.is_point:
         return Cells(points=shapely.get_coordinates(area.geometry), weights=np.ones(1))
-    expected = surface_m2(area.geometry) / size_m**2
+    expected = 1e6 * area.area_km2 / size_m**2
     if expected > MAX_CELLS:
         raise InputError(
             f"{area.name!r} would have {expected:,.0f} cells of {size_m:g} m, the limit is {MAX_CELLS:,}: "

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from pyproj import Geod
 from shapely.geometry.base import BaseGeometry
 
-from comity.access.antimeridian import polygon_on_earth
+from comity.fleet.antimeridian import polygon_on_earth
 
 FloatArray = NDArray[np.float64]
 

@@ -22,14 +22,13 @@ from collections.abc import Collection, Iterable, Sequence
 import numpy as np
 import shapely
 
-from comity.access.areas import Area, area_from_geometry
 from comity.access.looks import Ground, half_field_rad
 from comity.access.passes import Limits
 from comity.access.search import InstrumentSearch, Places
 from comity.access.track import sample
 from comity.access.windows import ImagingWindow
 from comity.core import Executor, InputError, Interval, Progress, ThreadExecutor, UnknownIdError, silent
-from comity.fleet import Instrument, Spacecraft, Target
+from comity.fleet import Area, Instrument, Spacecraft, Target, area_from_geometry
 from comity.orbits import EarthOrientation, PropagationError, Trajectory
 
 

@@ -9,7 +9,6 @@ import numpy as np
 from numpy.typing import NDArray
 from shapely.geometry.base import BaseGeometry
 
-from comity.access.areas import Area
 from comity.access.footprints import scenes
 from comity.access.looks import (
     Ground,
@@ -30,7 +29,7 @@ from comity.access.strips import Strip, cut_into_strips, strip_width_km
 from comity.access.track import Track
 from comity.access.windows import ElementsUsed, ImagingWindow, Look
 from comity.core import Interval
-from comity.fleet import Instrument, Spacecraft, Target
+from comity.fleet import Area, Instrument, Spacecraft, Target
 from comity.orbits import ecef_to_geodetic
 
 FloatArray = NDArray[np.float64]

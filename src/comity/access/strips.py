@@ -27,10 +27,9 @@ from pyproj import Proj
 from shapely import MultiPolygon
 from shapely.geometry.base import BaseGeometry
 
-from comity.access.antimeridian import polygon_on_earth, polygons_of
-from comity.access.areas import Area
 from comity.core import InputError
-from comity.fleet import Instrument
+from comity.fleet import Area, Instrument
+from comity.fleet.antimeridian import polygon_on_earth, polygons_of
 from comity.orbits.earth import ROTATION_RATE
 from comity.orbits.geodesy import EQUATORIAL_RADIUS_M
 

@@ -88,8 +88,8 @@ def update(
 
 def _file_name(urls: tuple[str, ...]) -> str:
     """Where a file of the address's own format goes by default."""
-    name = Path(urlsplit(urls[0]).path)
-    return f"elements{name.suffix}" if name.suffix.lower() in _SUFFIXES else "elements.json"
+    suffix = Path(urls[0].partition("?")[0]).suffix.lower()
+    return f"elements{suffix}" if suffix in _SUFFIXES else "elements.json"
 
 
 def _ages_days(result: ElementsUpdate, at: Epoch) -> list[float]:
@@ -114,14 +114,11 @@ def _record(result: ElementsUpdate, at: Epoch) -> dict[str, object]:
 
 def _tell(result: ElementsUpdate, urls: tuple[str, ...], at: Epoch) -> None:
     ages = _ages_days(result, at)
-    screen = console()
+    held = "1 object" if len(ages) == 1 else f"{len(ages):,} objects"
     if result.fetched:
-        screen.print(
-            f"{result.destination}: {len(ages):,} objects from {urlsplit(urls[0]).hostname} — "
-            f"{result.added:,} new, {result.changed:,} with newer elements, {result.removed:,} gone"
-        )
+        news = f"{result.added:,} new, {result.changed:,} with newer elements, {result.removed:,} gone"
+        line = f"{result.destination}: {held} from {urlsplit(urls[0]).hostname} — {news}"
     else:
-        screen.print(f"{result.destination}: {len(ages):,} objects, unchanged — {result.note}")
-    screen.print(
-        f"Age at {at.iso(0)}: newest {ages[0]:.1f} d, median {median(ages):.1f} d, oldest {ages[-1]:.1f} d"
-    )
+        line = f"{result.destination}: {held}, unchanged — {result.note}"
+    age = f"newest {ages[0]:.1f} d, median {median(ages):.1f} d, oldest {ages[-1]:.1f} d"
+    console().print(f"{line}\nAge at {at.iso(0)}: {age}", soft_wrap=True)

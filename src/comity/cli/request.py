@@ -9,15 +9,9 @@ import typer
 from rich.table import Table
 
 from comity.cli.common import DEFAULT_DB, Db, Json, Now, console, open_store, print_json, time_of
-from comity.core import Epoch, InputError, Interval, read_text
-from comity.fleet import (
-    Target,
-    load_programme,
-    point_target,
-    targets_from_geojson,
-    territory_target,
-    unique_ids,
-)
+from comity.cli.places import targets_of
+from comity.core import Epoch, Interval
+from comity.fleet import load_programme
 from comity.operations import add_request
 
 app = typer.Typer(help="What customers want.", no_args_is_help=True)
@@ -44,7 +38,7 @@ def add(
     json: Json = False,
 ) -> None:
     """Add a request; prints its id."""
-    targets = _targets(point or [], area or [], country or [])
+    targets = targets_of(area or [], country or [], point or [])
     with open_store(db) as store:
         if programme is not None:
             loaded = load_programme(programme)
@@ -94,19 +88,3 @@ def list_requests(db: Db = DEFAULT_DB, json: Json = False) -> None:
             r.interval.end.iso(0),
         )
     console().print(table)
-
-
-def _targets(points: list[str], areas: list[Path], countries: list[str]) -> tuple[Target, ...]:
-    targets: list[Target] = []
-    for text in points:
-        name, equals, place = text.rpartition("=")
-        parts = place.split(",")
-        try:
-            lon, lat = (float(part) for part in parts)
-        except ValueError as error:
-            raise InputError(f"point {text!r} is not [NAME=]LON,LAT in degrees") from error
-        targets.append(point_target(lon, lat, name if equals else None))
-    for path in areas:
-        targets.extend(targets_from_geojson(read_text(path), path.stem, str(path)))
-    targets.extend(territory_target(code) for code in countries)
-    return unique_ids(targets)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -12,18 +11,10 @@ from typing import Annotated
 import typer
 
 from comity.access import Site, constellation_windows, station_windows
+from comity.cli.places import named_numbers, targets_of
 from comity.cli.window_output import Format, write_imaging_windows, write_station_windows
 from comity.core import Epoch, InputError, Interval, Progress, SystemClock, UnknownIdError, silent
-from comity.fleet import (
-    Programme,
-    Spacecraft,
-    Target,
-    load_programme,
-    point_target,
-    targets_from_file,
-    territory_target,
-    unique_ids,
-)
+from comity.fleet import Programme, Spacecraft, Target, load_programme
 from comity.orbits import (
     Catalogue,
     EarthOrientation,
@@ -126,7 +117,7 @@ def windows(
         assert programme is not None
         _refuse("--elements", {"--site": site, "--min-elevation-deg": min_elevation_deg})
         loaded = load_programme(programme)
-        targets = _targets(area or [], country or [], point or [])
+        targets = targets_of(area or [], country or [], point or [])
         interval = _interval(start, end, now, loaded.epoch)
         skipped = _imaging(loaded, only, targets, interval, max_off_nadir_deg, min_sun_elevation_deg, format)
     if skipped:
@@ -142,7 +133,8 @@ def parse_sites(texts: Sequence[str], min_elevation_deg: float) -> list[Site]:
         raise InputError("no site given: add --site [NAME=]LON,LAT[,ALT_M]")
     sites: list[Site] = []
     for number, text in enumerate(texts, start=1):
-        name, numbers = _named_numbers(text, f"site-{number}", "site", "[NAME=]LON,LAT[,ALT_M]", (2, 3))
+        given, numbers = named_numbers(text, "site", "[NAME=]LON,LAT[,ALT_M]", (2, 3))
+        name = given or f"site-{number}"
         if any(name == known.name for known in sites):
             raise InputError(f"two sites are called {name!r}: give each its own NAME=LON,LAT")
         altitude = numbers[2] if len(numbers) == 3 else 0.0
@@ -156,18 +148,6 @@ def parse_sites(texts: Sequence[str], min_elevation_deg: float) -> list[Site]:
             )
         )
     return sites
-
-
-def _named_numbers(
-    text: str, default: str, what: str, form: str, counts: Sequence[int]
-) -> tuple[str, list[float]]:
-    name, equals, place = text.rpartition("=")
-    if equals and not name.strip():
-        raise InputError(f"{what} {text!r} has an empty name: use {form}")
-    parts = place.split(",")
-    if len(parts) not in counts or not all(re.fullmatch(r"\s*[+-]?(\d+\.?\d*|\.\d+)\s*", p) for p in parts):
-        raise InputError(f"{what} {text!r} is not {form}, in decimal degrees and metres")
-    return name.strip() or default, [float(part) for part in parts]
 
 
 def _refuse(belongs_to: str, options: dict[str, object]) -> None:
@@ -292,17 +272,6 @@ def _spacecraft(programme: Programme, only: str | None) -> tuple[Spacecraft, ...
             raise UnknownIdError(f"spacecraft of {programme.id}", part.strip(), known)
         chosen += [one for one in found if one not in chosen]
     return tuple(chosen)
-
-
-def _targets(areas: Sequence[Path], countries: Sequence[str], points: Sequence[str]) -> tuple[Target, ...]:
-    targets = [target for path in areas for target in targets_from_file(path)]
-    targets += [territory_target(code) for code in countries]
-    for number, text in enumerate(points, start=1):
-        name, (lon, lat) = _named_numbers(text, f"point-{number}", "point", "[NAME=]LON,LAT", (2,))
-        targets.append(point_target(lon, lat, name))
-    if not targets:
-        raise InputError("no place given: add --area FILE.geojson, --country CODE or --point LON,LAT")
-    return unique_ids(targets)
 
 
 def _warn_of_age(used: Sequence[MeanElements], interval: Interval) -> None:

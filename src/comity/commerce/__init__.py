@@ -1,7 +1,7 @@
 """Prices, quotes, licence decisions, the double-entry ledger, invoices and settlement."""
 
 from comity.commerce.amounts import apportion, from_minor_units, minor_units, round_money
-from comity.commerce.area import AREA_STEP_KM2, area_km2, to_km2
+from comity.commerce.area import AREA_STEP_KM2, priced_km2
 from comity.commerce.billing import (
     Billing,
     CreditLine,
@@ -88,7 +88,6 @@ __all__ = [
     "UsageKind",
     "account_name",
     "apportion",
-    "area_km2",
     "asked_quantity",
     "check_account",
     "convert",
@@ -105,6 +104,7 @@ __all__ = [
     "minor_units",
     "open_billing",
     "price_of",
+    "priced_km2",
     "quote_request",
     "receipt_transaction",
     "recheck",
@@ -118,5 +118,4 @@ __all__ = [
     "statement",
     "statement_csv",
     "summarise",
-    "to_km2",
 ]

@@ -13,7 +13,7 @@ from fractions import Fraction
 from typing import Literal
 
 from comity.commerce.amounts import apportion, minor_units, round_money
-from comity.commerce.area import AREA_STEP_KM2, area_km2
+from comity.commerce.area import AREA_STEP_KM2, priced_km2
 from comity.commerce.exchange import Conversion, convert
 from comity.commerce.licence import Decision, Grant, TargetLicence, summarise
 from comity.core import Epoch, InputError, Money, UnknownIdError
@@ -226,7 +226,7 @@ def asked_quantity(unit: PriceUnit, request: Request, target: Target) -> Decimal
     if unit != "km2":
         return Decimal(times)
     try:
-        return max(area_km2(target.geometry), AREA_STEP_KM2) * times
+        return max(priced_km2(target.geometry), AREA_STEP_KM2) * times
     except InputError as error:
         raise InputError(f"target {target.id!r} of request {request.id!r}: {error}") from error
 

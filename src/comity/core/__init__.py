@@ -2,7 +2,7 @@
 
 from comity.core.codec import decode, encode
 from comity.core.errors import ComityError, InputError, StateError, UnknownIdError
-from comity.core.files import read_text, write_text
+from comity.core.files import read_text, write_text, write_whole
 from comity.core.money import Money, check_currency, to_decimal
 from comity.core.protocols import (
     Clock,
@@ -37,4 +37,5 @@ __all__ = [
     "to_decimal",
     "utc_mjd",
     "write_text",
+    "write_whole",
 ]

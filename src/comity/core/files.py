@@ -1,42 +1,82 @@
-"""Reading and writing text files, with errors that name the file; writing is whole or not at all."""
+"""Reading text files and writing any, with errors that name the file; writing is whole or not at all."""
 
 from __future__ import annotations
 
+import glob
+import io
 import os
-import tempfile
+import secrets
+from importlib.resources.abc import Traversable
 from pathlib import Path
 
 from comity.core.errors import InputError
 
+#: No text that Comity reads is as large as this.
+MAX_TEXT_BYTES = 64_000_000
 
-def read_text(path: Path) -> str:
-    """The UTF-8 text of a file; missing, unreadable or empty raises :class:`InputError` naming it."""
+
+def read_text(path: Path | Traversable) -> str:
+    """The UTF-8 text of a file, lines ended by ``\\n``, a byte order mark left out.
+
+    Missing, unreadable, empty or larger than 64 MB raises :class:`InputError` naming it.
+    """
     try:
-        text = path.read_text(encoding="utf-8-sig")
+        with path.open("rb") as file:
+            content = file.read(MAX_TEXT_BYTES + 1)
     except OSError as error:
         raise InputError(f"cannot read {path}: {error.strerror or error}") from error
+    if len(content) > MAX_TEXT_BYTES:
+        raise InputError(f"{path} is larger than {MAX_TEXT_BYTES // 1_000_000} MB, the most that is read")
+    try:
+        text = content.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         raise InputError(f"{path} is not UTF-8 text: {error.reason} at byte {error.start}") from error
     if not text.strip():
         raise InputError(f"{path} is empty")
-    return text
+    return io.StringIO(text, newline=None).read()
 
 
 def write_text(path: Path, text: str) -> Path:
-    """Write ``text`` (UTF-8, newlines as given) to ``path`` through a temporary file beside it."""
+    """Write ``text`` (UTF-8, newlines as given) as :func:`write_whole` does."""
+    return write_whole(path, text.encode("utf-8"))
+
+
+def write_whole(path: Path, content: bytes | memoryview) -> Path:
+    """Put ``content`` at ``path`` in one step, folders made as needed: readers see the old file or the new.
+
+    What writers of the same file left when they were killed is swept away. Raises :class:`InputError` naming
+    the file when it cannot be written.
+    """
+    part = path.with_name(f".{path.name}.{os.getpid()}.{secrets.token_hex(4)}.part")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        handle, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
+        _sweep(path)
+        try:
+            with part.open("xb") as file:
+                file.write(content)
+                file.flush()
+                os.fsync(file.fileno())
+            part.replace(path)
+        finally:
+            part.unlink(missing_ok=True)
     except OSError as error:
         raise InputError(f"cannot write {path}: {error.strerror or error}") from error
-    temporary = Path(name)
-    try:
-        with os.fdopen(handle, "w", encoding="utf-8", newline="") as file:
-            file.write(text)
-        temporary.chmod(0o644)
-        temporary.replace(path)
-    except OSError as error:
-        raise InputError(f"cannot write {path}: {error.strerror or error}") from error
-    finally:
-        temporary.unlink(missing_ok=True)
     return path
+
+
+def _sweep(path: Path) -> None:
+    """Remove part files of ``path`` left by processes that are gone."""
+    for part in path.parent.glob(f".{glob.escape(path.name)}.*.part"):
+        pid = part.name.split(".")[-3]
+        if pid.isdigit() and not _alive(int(pid)):
+            part.unlink(missing_ok=True)
+
+
+def _alive(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True

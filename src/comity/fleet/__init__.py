@@ -1,7 +1,7 @@
 """Partners, spacecraft, instruments and stations; the programme file that declares them; territories."""
 
+from comity.fleet.areas import Area, area_from_geojson, area_from_geometry, area_km2
 from comity.fleet.assets import GroundStation, Instrument, Partner, Pointing, Source, Spacecraft
-from comity.fleet.geometry import area_km2
 from comity.fleet.products import (
     Customer,
     CustomerKind,
@@ -37,6 +37,7 @@ from comity.fleet.territories import (
 )
 
 __all__ = [
+    "Area",
     "Customer",
     "CustomerKind",
     "ExchangeRate",
@@ -55,6 +56,8 @@ __all__ = [
     "Spacecraft",
     "Target",
     "Territory",
+    "area_from_geojson",
+    "area_from_geometry",
     "area_km2",
     "area_target",
     "band_targets",

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from comity.core import ComityError, InputError, Interval
-from comity.fleet import geometry as geo
 from comity.fleet import products as p
 from comity.fleet import targets as places
+from comity.fleet.antimeridian import bounding_box
 from comity.fleet.assets import GroundStation, Instrument, Partner, Source, Spacecraft
 from comity.fleet.checks import ASSUMED, NOT_FIGURES, Tables
 from comity.fleet.problems import Problems
@@ -262,5 +262,5 @@ def _places(place: TargetTable) -> tuple[p.Target, ...]:
     name = place.name or "area"
     if place.bbox is not None:
         west, south, east, north = place.bbox
-        return (places.area_target(geo.bounding_box(west, south, east, north, name), name),)
-    return (places.area_target(geo.polygon([place.polygon or []], name), name),)
+        return (places.area_target(bounding_box(west, south, east, north, name), name),)
+    return (places.outline_target(place.polygon or [], name),)

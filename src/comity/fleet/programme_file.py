@@ -14,7 +14,7 @@ from importlib.resources.abc import Traversable
 from pathlib import Path
 from typing import Any
 
-from comity.core import InputError, UnknownIdError
+from comity.core import InputError, UnknownIdError, read_text
 from comity.fleet import schema
 from comity.fleet.build import build
 from comity.fleet.checks import Tables, check_together
@@ -40,10 +40,10 @@ def load_programme(name_or_path: str | Path) -> Programme:
     path = Path(name_or_path)
     if given in embedded_programmes() and not isinstance(name_or_path, Path):
         folder: Traversable = _data()
-        return programme_from_text(_read(folder / f"{given}.toml"), base=folder, name=f"{given}.toml")
+        return programme_from_text(read_text(folder / f"{given}.toml"), base=folder, name=f"{given}.toml")
     if not path.exists() and path.suffix == "" and path.name == given:
         raise UnknownIdError("programme", given, embedded_programmes())
-    return programme_from_text(_read(path), base=path.parent, name=given)
+    return programme_from_text(read_text(path), base=path.parent, name=given)
 
 
 def programme_from_text(
@@ -126,7 +126,7 @@ def _elements(tables: Tables, base: Traversable | None, problems: Problems) -> d
         problems.add("elements", "is relative to the programme's folder, which is not known here", file)
         return None
     try:
-        catalogue = parse_elements(_read(base / file), tables.top.elements_source or file)
+        catalogue = parse_elements(read_text(base / file), tables.top.elements_source or file)
     except InputError as error:
         problems.add("elements", str(error), file)
         return None
@@ -142,16 +142,3 @@ def _elements(tables: Tables, base: Traversable | None, problems: Problems) -> d
 
 def _data() -> Traversable:
     return resources.files("comity.fleet") / "data"
-
-
-def _read(file: Traversable) -> str:
-    try:
-        return file.read_text(encoding="utf-8")
-    except FileNotFoundError as error:
-        raise InputError(f"{file}: no such file") from error
-    except IsADirectoryError as error:
-        raise InputError(f"{file} is a folder: a TOML file was expected") from error
-    except PermissionError as error:
-        raise InputError(f"{file} cannot be read: no permission") from error
-    except UnicodeDecodeError as error:
-        raise InputError(f"{file} is not UTF-8 text (byte {error.start})") from error

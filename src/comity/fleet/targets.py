@@ -1,43 +1,45 @@
-"""Places of a request: points, territories, bands along borders, drawn areas and GeoJSON.
-
-Everything that lets a user say where goes through here, so that a latitude of 91, an outline that
-crosses itself or a country nobody knows is refused in the same words everywhere.
-"""
+"""Places of a request: points, territories, bands along borders, drawn areas and GeoJSON."""
 
 from __future__ import annotations
 
 import json
 import re
 import unicodedata
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import shapely
-from shapely.geometry import MultiPolygon, Point
 from shapely.geometry.base import BaseGeometry
 
-from comity.core import InputError
-from comity.fleet import geometry as geo
+from comity.core import InputError, read_text
 from comity.fleet import territories as lands
+from comity.fleet.areas import Area, area_from_geojson, area_from_geometry, features_of
 from comity.fleet.products import Target
 
 
 def point_target(lon: float, lat: float, name: str | None = None, *, id: str | None = None) -> Target:
-    """A point, degrees lon, lat. Out of range raises :class:`InputError` naming the value."""
-    geo.check_position(lon, lat, name or "point")
+    """A point, degrees lon (−180 … 360), lat. Out of range raises :class:`InputError` naming the value."""
     label = name or f"{lon:.4f},{lat:.4f}"
-    return _target(Point(lon, lat), label, id)
+    return _target(_area({"type": "Point", "coordinates": [lon, lat]}, label, label), id)
 
 
 def area_target(shape: BaseGeometry, name: str, *, id: str | None = None) -> Target:
-    """A (Multi)Polygon in lon, lat degrees, already valid and cut at the antimeridian."""
+    """A (Multi)Polygon in lon, lat degrees; what is not an area raises :class:`InputError`."""
     if shape.geom_type not in ("Polygon", "MultiPolygon"):
         raise InputError(f"{name}: a {shape.geom_type} is not an area")
-    if shape.is_empty or not shape.is_valid:
-        raise InputError(f"{name}: the area is empty or not valid ({shapely.is_valid_reason(shape)})")
-    return _target(shape, name, id)
+    return _target(area_from_geometry(shape, name), id)
+
+
+def outline_target(ring: Sequence[Sequence[float]], name: str) -> Target:
+    """A polygon of one ring of lon, lat degrees, whose first position need not be repeated at the end.
+
+    Raises :class:`InputError` as :func:`~comity.fleet.areas.area_from_geojson` does.
+    """
+    positions = [list(position) for position in ring]
+    if positions[:1] != positions[-1:]:
+        positions.append(positions[0])
+    return _target(_area({"type": "Polygon", "coordinates": [positions]}, name, name), None)
 
 
 def territory_target(code_or_name: str, *, id: str | None = None) -> Target:
@@ -76,65 +78,47 @@ def band_targets(of: str, width_m: float, *, inside: Sequence[str] | None = None
 
 def targets_from_file(path: Path, name: str | None = None) -> tuple[Target, ...]:
     """Targets of a GeoJSON file, as :func:`targets_from_geojson`; ``name`` is by default the file's own."""
-    try:
-        text = path.read_text(encoding="utf-8-sig")
-    except FileNotFoundError as error:
-        raise InputError(f"{path}: no such file") from error
-    except (OSError, UnicodeDecodeError) as error:
-        raise InputError(f"{path}: cannot be read as GeoJSON ({error})") from error
-    return targets_from_geojson(text, name or path.stem, str(path))
+    return targets_from_geojson(read_text(path), name or path.stem, str(path))
 
 
 def targets_from_geojson(text: str, name: str, origin: str = "GeoJSON") -> tuple[Target, ...]:
     """Targets of a GeoJSON text: a geometry, a Feature or a FeatureCollection (RFC 7946).
 
     Each Feature is one target, called by its ``name`` or ``title`` property, else ``name`` (numbered
-    where there are several). Points and (Multi)Polygons only. Raises :class:`InputError` naming
-    ``origin`` and what is wrong: not JSON, a self-crossing outline, a latitude out of range, no feature.
+    where there are several). What makes a place is told at :func:`~comity.fleet.areas.area_from_geojson`.
+    Raises :class:`InputError` naming ``origin``, the Feature where there are several, and what is wrong.
     """
-    if not text.strip():
-        raise InputError(f"{origin} is empty: a GeoJSON geometry, Feature or FeatureCollection was expected")
     try:
-        data = json.loads(text)
-    except json.JSONDecodeError as error:
-        raise InputError(f"{origin}, line {error.lineno}: not JSON ({error.msg})") from error
-    if not isinstance(data, dict):
-        raise InputError(f"{origin}: a GeoJSON object was expected, not a {type(data).__name__}")
-    features = data.get("features") if data.get("type") == "FeatureCollection" else [data]
-    if not isinstance(features, list) or not features:
-        raise InputError(f"{origin}: the FeatureCollection holds no feature")
+        features = features_of(_parsed(text))
+    except InputError as error:
+        raise InputError(f"{origin}: {error}") from error
     found = []
     for number, feature in enumerate(features, 1):
-        label = name if len(features) == 1 else f"{name}-{number}"
-        item = feature if isinstance(feature, dict) else {}
-        shape_data: Any = item
-        if item.get("type") == "Feature":
-            properties = item.get("properties") or {}
-            given = properties.get("name") or properties.get("title")
-            label = str(given) if given else label
-            shape_data = item.get("geometry")
-        shape = shape_from_geojson(shape_data, f"{origin}: {label}")
-        found.append(_target(shape, label, None))
+        alone = len(features) == 1
+        label = _label(feature) or (name if alone else f"{name}-{number}")
+        where = origin if alone else f"{origin}, feature {number}"
+        found.append(_target(_area(feature, label, where), None))
     return unique_ids(found)
 
 
-def shape_from_geojson(data: Any, what: str) -> BaseGeometry:
-    """A Point or MultiPolygon, valid and cut at the antimeridian, from a GeoJSON geometry object."""
-    kind = data.get("type") if isinstance(data, dict) else None
-    coordinates = data.get("coordinates") if isinstance(data, dict) else None
+def _parsed(text: str) -> Any:
+    if not text.strip():
+        raise InputError("it is empty: a GeoJSON geometry, Feature or FeatureCollection was expected")
     try:
-        if kind == "Point":
-            lon, lat = (float(x) for x in coordinates[:2])  # type: ignore[index]
-            return Point(*geo.check_position(lon, lat, what))
-        if kind == "Polygon":
-            return geo.polygon(coordinates, what)  # type: ignore[arg-type]
-        if kind == "MultiPolygon":
-            parts = [geo.polygon(rings, what) for rings in coordinates]  # type: ignore[union-attr]
-            merged = shapely.union_all(parts)
-            return MultiPolygon([p for p in shapely.get_parts(merged) if p.geom_type == "Polygon"])
-    except (TypeError, ValueError) as error:
-        raise InputError(f"{what}: the coordinates of the {kind} are malformed") from error
-    raise InputError(f"{what}: a Point, Polygon or MultiPolygon was expected, not {kind!r}")
+        return json.loads(text)
+    except json.JSONDecodeError as error:
+        raise InputError(f"not JSON: {error.msg} in line {error.lineno}, column {error.colno}") from error
+    except (RecursionError, ValueError) as error:  # nested without end, or a number of 5 000 digits
+        raise InputError(f"not usable JSON: {error}") from error
+
+
+def _label(feature: Mapping[str, Any]) -> str | None:
+    """What a Feature calls itself."""
+    properties = feature.get("properties")
+    if not isinstance(properties, Mapping):
+        return None
+    given = properties.get("name") or properties.get("title")
+    return str(given) if given else None
 
 
 def unique_ids(targets: Iterable[Target], prefix: str = "") -> tuple[Target, ...]:
@@ -151,12 +135,20 @@ def unique_ids(targets: Iterable[Target], prefix: str = "") -> tuple[Target, ...
     return tuple(result)
 
 
-def _target(shape: BaseGeometry, name: str, id: str | None) -> Target:
-    touched = tuple(land for land, _ in lands.territories_at(shape))
+def _area(content: Mapping[str, Any], name: str, where: str) -> Area:
+    """The area of a geometry or Feature; what is wrong with it is said with ``where`` it stood."""
+    try:
+        return area_from_geojson(content, name)
+    except InputError as error:
+        raise InputError(f"{where}: {error}") from error
+
+
+def _target(area: Area, id: str | None) -> Target:
+    touched = tuple(land for land, _ in lands.territories_at(area.geometry))
     return Target(
-        id=id or _slug(name),
-        name=name,
-        geometry=shape,
+        id=id or _slug(area.name),
+        name=area.name,
+        geometry=area.geometry,
         territory=touched[0] if touched else None,
         territories=touched,
     )

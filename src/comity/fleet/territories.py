@@ -20,7 +20,9 @@ from shapely.geometry import LineString, MultiLineString, MultiPolygon, Point, b
 from shapely.geometry.base import BaseGeometry
 
 from comity.core import InputError, UnknownIdError
-from comity.fleet import geometry as geo
+from comity.fleet.antimeridian import bounding_box, mended_on_earth, polygons_of
+from comity.fleet.areas import area_km2
+from comity.fleet.distances import buffer_m, distance_m, widest_m
 from comity.fleet.topojson import Topology
 
 SOURCE = "Natural Earth 4.1.0, 1:10m Admin 0 countries (de facto boundaries), via world-atlas 2.0.2"
@@ -102,15 +104,15 @@ def territories_at(shape: BaseGeometry) -> tuple[tuple[str, float], ...]:
     if isinstance(shape, Point):
         id = _at_point(shape)
         return ((id, 1.0),) if id else ()
-    whole = geo.area_km2(shape)
+    whole = area_km2(shape)
     if whole == 0:
         raise InputError(f"a {shape.geom_type} without surface lies in no territory: give a point or an area")
     found = []
     for row in _near(shape.bounds):
         outline = _territory(row.id).geometry
         part = outline.intersection(shape) if outline.intersects(shape) else MultiPolygon()
-        fraction = min(geo.area_km2(part) / whole, 1.0)
-        if fraction >= TOUCH_FRACTION or geo.widest_m(part) >= TOUCH_WIDTH_M:
+        fraction = min(area_km2(part) / whole, 1.0)
+        if fraction >= TOUCH_FRACTION or widest_m(part) >= TOUCH_WIDTH_M:
             found.append((row.id, fraction))
     return tuple(sorted(found, key=lambda pair: (-pair[1], pair[0])))
 
@@ -142,20 +144,20 @@ def border_band(neighbour: Territory, *, of: Territory, width_m: float) -> Multi
     if line.is_empty:
         names = ", ".join(item.name for item in neighbours(of)) or "none"
         raise InputError(f"{neighbour.name} does not adjoin {of.name} (its neighbours: {names})")
-    near = geo.buffer_m(shapely.line_merge(line), width_m)
+    near = buffer_m(shapely.line_merge(line), width_m)
     return _multi(neighbour.geometry.intersection(near))
 
 
 def land_in(west: float, south: float, east: float, north: float) -> MultiPolygon:
     """Land inside a box (degrees; ``west > east`` crosses the antimeridian), borders dissolved."""
-    area = geo.bounding_box(west, south, east, north)
+    area = bounding_box(west, south, east, north)
     parts = [_territory(row.id).geometry.intersection(area) for row in _near(area.bounds)]
     return _multi(shapely.union_all(parts))
 
 
 def borders_in(west: float, south: float, east: float, north: float) -> MultiLineString:
     """Borders between territories inside a box (degrees), for drawing; coasts are left out."""
-    area = geo.bounding_box(west, south, east, north)
+    area = bounding_box(west, south, east, north)
     rows = _near(area.bounds)
     topology = _topology()
     used = [topology.arcs_of(row.index) for row in rows]
@@ -222,7 +224,7 @@ def _territory(id: str) -> Territory:
     parts = [
         part
         for rings in _topology().polygons(row.index)
-        for part in geo.polygon(rings, row.name, repair=True).geoms
+        for part in polygons_of(mended_on_earth(rings[0], rings[1:]))
     ]
     if not parts:  # a reef smaller than the border data's grain: one grain at its place
         parts = [box(*row.bounds)]
@@ -256,7 +258,7 @@ def _at_point(point: Point) -> str | None:
     nearest: tuple[float, str] | None = None
     for row in _near(point.bounds, margin):
         near = _territory(row.id).geometry
-        away = geo.distance_m(near, point.x, point.y)
+        away = distance_m(near, point.x, point.y)
         if away <= COAST_TOLERANCE_M and (nearest is None or (away, row.id) < nearest):
             nearest = (away, row.id)
     return nearest[1] if nearest else None
@@ -267,8 +269,7 @@ def _extent(bounds: tuple[float, float, float, float]) -> float:
 
 
 def _multi(shape: BaseGeometry) -> MultiPolygon:
-    parts = [part for part in shapely.get_parts(shape) if part.geom_type == "Polygon" and part.area > 0]
-    return MultiPolygon(parts)
+    return MultiPolygon([part for part in polygons_of(shape) if part.area > 0])
 
 
 __all__ = [

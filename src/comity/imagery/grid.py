@@ -140,9 +140,12 @@ def _project(shape: BaseGeometry, epsg: int) -> BaseGeometry | None:
     fine = shapely.segmentize(shape, max(max(east - west, north - south) / 64, 1e-6))
     projected = shapely.transform(fine, lambda p: np.column_stack(there.transform(p[:, 0], p[:, 1])))
     limits = np.array(projected.bounds)
-    if not np.isfinite(limits).all() or np.abs(limits).max() > 2e7 or not projected.is_valid:
+    if not np.isfinite(limits).all() or np.abs(limits).max() > 2e7:
         return None
-    return projected
+    if epsg in (UPS_NORTH_EPSG, UPS_SOUTH_EPSG):
+        # Round a pole the cut at the antimeridian is a slit that closes on the polar map.
+        return shapely.buffer(projected, 0.5, quad_segs=1)
+    return projected if projected.is_valid else None
 
 
 def _fit(

@@ -137,7 +137,8 @@ def relief(lon: Floats, lat: Floats) -> Relief:
     return Relief(
         height_m=map_coordinates(smooth, at, order=3, mode="nearest", prefilter=False),
         scatter_m=map_coordinates(scatter, at, order=1, mode="nearest"),
-        lake=map_coordinates(_lakes(values), at, order=1, mode="nearest"),
+        # Unfiltered cubic splines round the corners of 5′ cells.
+        lake=map_coordinates(_lakes(values), at, order=3, mode="nearest", prefilter=False),
     )
 
 

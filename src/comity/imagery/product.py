@@ -130,7 +130,13 @@ def make_item(
         with packed.open() as opened:
             borders = _lines(borders_in, acquisition.footprint)
             picture = quicklook_png(
-                opened, grid, _caption(acquisition, grid, place), MARK, borders, quicklook_px
+                opened,
+                grid,
+                _caption(acquisition, grid, place),
+                MARK,
+                acquisition.cloud,
+                borders,
+                quicklook_px,
             )
     write_whole(paths[2], picture)
     quicklook = {"href": f"./{paths[2].name}", "checksum": multihash(picture), "size": len(picture)}

@@ -20,8 +20,8 @@ from comity.imagery.grid import ImageGrid
 
 _GAMMA = 1 / 1.5
 _SHOULDER = 0.84
-#: Counts (reflectance × 10 000) above which all three colours together are cloud or snow.
-_CLOUDY = 3_000.0
+#: Counts (reflectance × 10 000) above which nothing is taken for haze.
+_DARKEST = 2_600.0
 #: Haze is blue: the darkest of each band is taken off nearly whole in blue, less so in red.
 _HAZE = (0.82, 0.87, 0.92)
 _NO_HAZE = (0.86, 0.86, 0.85)
@@ -34,14 +34,16 @@ def quicklook_png(
     grid: ImageGrid,
     caption: Sequence[str],
     mark: str,
+    cloud: float,
     borders: BaseGeometry | None = None,
     size_px: int = 1024,
 ) -> bytes:
     """A PNG of an image, its longer side at most ``size_px``, over a banner of text.
 
     ``caption``: lines of the banner. ``mark`` ("SIMULATED") is stamped on picture and banner.
+    ``cloud``: fraction under cloud, 0…1.
     ``borders``: lines in lon/lat to draw thinly. Colours: red, green, blue where the instrument has
-    them, else the nearest false colour, else grey; the ground is stretched to its own range, and
+    them, else what is nearest to them, else grey; the ground is stretched to its own range, and
     clouds are compressed above it.
     """
     scale = max(1.0, max(grid.width, grid.height) / size_px)
@@ -56,7 +58,7 @@ def quicklook_png(
     valid = counts[0] != NODATA
     for channel in counts[1:]:
         valid &= channel != NODATA
-    picture = _stretch(_coloured(chosen, counts), valid, _HAZE if "blue" in chosen else _NO_HAZE)
+    picture = _stretch(_coloured(chosen, counts), valid, _HAZE if "blue" in chosen else _NO_HAZE, cloud)
     shown = Image.fromarray(picture)
     if borders is not None and not borders.is_empty:
         _draw_borders(shown, grid, borders, width / grid.width, height / grid.height)
@@ -100,11 +102,12 @@ def _coloured(chosen: Sequence[str], counts: NDArray[np.uint16]) -> list[NDArray
 
 
 def _stretch(
-    rgb: list[NDArray[np.uint16]], valid: NDArray[np.bool_], haze: tuple[float, float, float]
+    rgb: list[NDArray[np.uint16]], valid: NDArray[np.bool_], haze: tuple[float, float, float], cloud: float
 ) -> NDArray[np.uint8]:
     """Counts of red, green and blue (h, w) as (h, w, 3) bytes; nodata black.
 
-    ``haze``: parts of the darkest of each colour that are taken off.
+    ``haze``: parts of the darkest of each colour that are taken off. ``cloud``: fraction of the picture
+    that is cloud.
     """
     out = np.zeros((*valid.shape, 3), np.uint8)
     # Every third pixel each way tells the range well enough.
@@ -115,10 +118,13 @@ def _stretch(
         seen = np.stack([one[::3, ::3][thin] for one in rgb]).astype(np.float32)
     if seen.size == 0:
         return out
-    floor = np.percentile(seen, 0.5, axis=1) * np.array(haze)
+    dark = np.minimum(np.percentile(seen, 0.5, axis=1), _DARKEST)
+    # A blue made from other bands has no haze of its own: where plants are it is darker than the sea.
+    floor = (dark if haze is _HAZE else np.full(3, dark[0])) * np.array(haze)
     peak = (seen - floor[:, None]).max(axis=0)
-    ground = peak[seen.min(axis=0) < _CLOUDY]
-    top = max(float(np.percentile(ground if ground.size > 0.02 * peak.size else peak, 99.0)), 500.0)
+    # Clouds are the brightest part, snow or not: below them the ground's own range is what counts.
+    rank = 97.0 * (1.0 - cloud) if cloud < 0.95 else 97.0
+    top = max(1.15 * float(np.percentile(peak, rank)), 500.0)
     limit = max(9_000.0 / top, 1.5)
     for channel, (one, low) in enumerate(zip(rgb, floor, strict=True)):
         x = np.maximum(np.arange(int(one.max()) + 1, dtype=np.float32) - low, 0.0) / top

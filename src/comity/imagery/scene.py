@@ -28,6 +28,8 @@ from comity.imagery.spectra import COVERS, Band
 Array = NDArray[np.float32]
 F = np.float32
 
+#: Distance to a lake (m) that counts as far; relief says no more.
+_NO_LAKE_M = 0.42 * 14_000.0
 _CLIMATE = ("reference_m", "aridity", "season", "temperature_c", "warmest_c", "coldest_c")
 
 #: Noise scales (m on the noise map), gain per octave, and what they stand for.
@@ -124,7 +126,7 @@ class Scene:
             "gx": gx,
             "gy": gy,
             "rough": relief.scatter_m,
-            "lake_m": np.minimum((0.5 - relief.lake) * 12_000.0, ground.small_lakes_m(lon, lat)),
+            "lake_m": np.minimum(_NO_LAKE_M - 14_000.0 * relief.lake, ground.small_lakes_m(lon, lat)),
         }
         return {name: Sheet(value.astype(np.float32), step, margin) for name, value in fields.items()}
 
@@ -165,6 +167,7 @@ class Scene:
         tables["gullies"] = table("gullies", 4_200.0, 1.0, 1.4 * fine)
         tables["texture"] = table("texture", 640.0, 0.85, 2 * self._pixel, 1.0)
         tables["shore"] = table("shore", 2_600.0, 0.6, 2 * fine, 520.0)
+        tables["lakeshore"] = table("lakeshore", 11_000.0, 0.58, 2 * fine, 2_300.0)
         tables["fields"] = table("fields", 5_000.0, 0.55, max(2 * self._pixel, 300.0), 2.4)
         tables["suburbs"] = table("suburbs", 3_500.0, 0.6, max(2 * self._pixel, 120.0), 2.2)
         tables["shelf"] = table("shelf", 9_000.0, 0.62, 2 * fine, 2.4)
@@ -247,15 +250,17 @@ class Scene:
     ) -> Array:
         """Distance to water, m, positive on land: the drawn coast, broken as finer charts show it."""
         drawn = self._coast.at(*start)
-        near = drawn.min() < 2_000.0 or lake_m.min() < 6_000.0
-        if not near or drawn.max() < -2_000.0:
-            dry: Array = np.minimum(drawn, lake_m)
-            return dry
-        ragged = kernels.fbm(wu, wv, self._tables["shore"])
-        # A chart at 1:10 million is right to some hundred metres: farther off nothing changes.
-        broken = drawn + ragged * np.exp(-np.square(drawn / F(900.0)))
-        lake = lake_m + F(2.2) * ragged * np.exp(-np.square(lake_m / F(3_000.0)))
-        shore: Array = np.minimum(broken, lake)
+        if drawn.max() < -2_000.0:
+            return drawn
+        shore: Array = drawn
+        if drawn.min() < 2_000.0:
+            # A chart at 1:10 million is right to some hundred metres: farther off nothing changes.
+            ragged = kernels.fbm(wu, wv, self._tables["shore"])
+            shore = drawn + ragged * np.exp(-np.square(drawn / F(900.0)))
+        if lake_m.min() < _NO_LAKE_M - 1.0:
+            # Lakes are known to a cell of 9 km, small ones as ellipses: those need more of it.
+            ragged = kernels.fbm(wu, wv, self._tables["lakeshore"])
+            shore = np.minimum(shore, lake_m + ragged * np.exp(-np.square(lake_m / F(4_000.0))))
         return shore
 
     def _land(self, sheet: dict[str, Array], wu: Array, wv: Array) -> tuple[Cover, Array, Array, Array]:
@@ -301,7 +306,7 @@ class Scene:
         swirl = kernels.fbm(wu, wv, self._tables["swirl"])
         warm = smoothstep(14.0, 25.0, sheet["coldest_c"])
         wet_coast = smoothstep(0.35, 1.3, sheet["aridity"])
-        fresh = smoothstep(9_000.0, 2_000.0, sheet["lake_m"])
+        fresh = smoothstep(5_800.0, 2_000.0, sheet["lake_m"])
         clear = (F(0.15) + F(0.85) * warm) * (F(1.0) - F(0.75) * wet_coast) * (F(1.0) - F(0.6) * fresh)
         turbid = np.clip(F(0.05) + F(0.6) * wet_coast + F(0.25) * fresh, 0, 1)
         sea = water(np.maximum(-shore, 0), self._table, clear, shelf, swirl, turbid)

@@ -35,11 +35,11 @@ class CloudCover:
         """Opacity (0…1; above 0.5 is cloud) and brightness (0…1) at pixel centres of a block of rows."""
         field = self.field.at(row + 0.5, 0.5, rows, cols)
         deep = smoothstep(-0.1, 1.6, field)
-        bright = np.float32(0.52) + np.float32(0.40) * deep
+        bright = np.float32(0.56) + np.float32(0.36) * deep
         sunward = self.field.at(row + 0.5 + self.flank_px[0], 0.5 + self.flank_px[1], rows, cols)
-        bright += np.float32(0.22) * np.clip((field - sunward) * np.float32(1.4), -1, 1)
+        bright += np.float32(0.16) * np.clip((field - sunward) * np.float32(1.4), -1, 1)
         thick = smoothstep(-0.22, 0.22, field)
-        return thick * (np.float32(0.72) + np.float32(0.28) * smoothstep(0.05, 0.8, field)), np.clip(
+        return thick * (np.float32(0.86) + np.float32(0.14) * smoothstep(0.05, 0.8, field)), np.clip(
             bright, 0.2, 1.05
         )
 

@@ -12,7 +12,6 @@ from comity.access import ImagingWindow
 from comity.commerce import (
     Decision,
     Quote,
-    area_km2,
     asked_quantity,
     decide,
     open_billing,
@@ -30,7 +29,7 @@ from comity.core import (
     ThreadExecutor,
     silent,
 )
-from comity.fleet import PriceUnit, Programme, Request, Target
+from comity.fleet import PriceUnit, Programme, Request, Target, area_km2
 from comity.operations.ports import Store, UnitOfWork
 from comity.operations.records import OpportunitySet, Order, OrderStatus, OrderStatusCode
 from comity.operations.settlement import book, credit_rest
@@ -232,7 +231,7 @@ def _feasible(
         if not mine:
             return Decimal(0)
         seen = shapely.union_all([w.footprint for w in mine]).intersection(target.geometry)
-        return min(asked, area_km2(seen)) if not seen.is_empty else Decimal(0)
+        return min(asked, Decimal(area_km2(seen)))
     if request.product.repeat_s is None:
         return 1 if mine else 0
     period = request.product.repeat_s

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from comity.core import InputError, Progress, silent
 from comity.planning.coverage import sum_of_best
@@ -20,6 +20,8 @@ from comity.planning.validation import validate
 
 #: Part of the time limit kept for sessions, polish and reasons.
 _RESERVE = 0.06
+#: How many times finer an area's worth is modelled once the rounded model is solved to the end.
+_FINER = 4
 
 
 @dataclass(slots=True)
@@ -30,6 +32,10 @@ class _Best:
     upper: float
     method: str
     work: float = 0.0
+
+    @property
+    def gap(self) -> float:
+        return 0.0 if self.upper <= 0 else (self.upper - self.selection.worth) / self.upper
 
     def offer(self, selection: Selection) -> None:
         if selection.worth > self.selection.worth:
@@ -44,8 +50,8 @@ class _Best:
 class CpSatSolver:
     """OR-Tools CP-SAT on :class:`comity.planning.formulation.Formulation`, started from a greedy plan.
 
-    ``workers``: threads. ``most_steps``: how finely an area's worth is modelled; above it, qualities are
-    rounded up, which keeps the bound true and makes it looser.
+    ``workers``: threads. ``most_steps``: how finely the areas' worth is modelled at first; above it,
+    qualities are rounded up, which keeps the bound true and makes it looser.
     """
 
     workers: int = 2
@@ -66,39 +72,55 @@ class CpSatSolver:
         deadline = Deadline(stop)
         instance = prepare(problem)
         best = _Best(Selection(instance), sum_of_best(instance), BEST_METHOD)
+        draft = Selection(instance)
         stopped = ""
         try:
             message = f"choosing from {len(problem.opportunities)} opportunities"
             progress(0, stop.wall_s or 1, message)
-            greedy(best.selection, deadline)
-            if best.selection.worth < best.upper and not deadline.passed:
-                outcome = self._search(instance, best, seed, stop, deadline, progress)
-                stopped = ", interrupted" if outcome.interrupted else ""
+            greedy(draft, deadline)
+            best.offer(draft)
+            stopped = self._search(instance, best, seed, stop, deadline, progress)
         except KeyboardInterrupt:
             stopped = ", interrupted"
-            # It may have come between two halves of a step: build the plan anew from what was taken.
-            best.selection = carry_out(instance, best.selection.taken)
+            # It may have come between two halves of a step: build the draft anew from what was taken.
+            best.offer(carry_out(instance, draft.taken))
         worth = best.selection.worth
         bound = Bound(value=worth, upper=max(worth, best.upper), method=best.method + stopped)
         return assemble(best.selection, bound, solver=self.name, work=best.work, seed=seed)
 
     def _search(
         self, instance: Instance, best: _Best, seed: int, stop: Stop, deadline: Deadline, progress: Progress
-    ) -> Outcome:
+    ) -> str:
+        """Improve ``best``; where rounded stairs were solved to the end, look again with finer ones."""
         flow = downlink_flow(instance)
-        formulation = Formulation(instance, flow, self.most_steps)
-        formulation.hint(best.selection)
-        outcome = run(
-            formulation.model,
-            seed=seed,
-            stop=stop,
-            deadline=deadline,
-            reserve_s=_RESERVE * (stop.wall_s or 0.0),
-            workers=self.workers,
-            unit=formulation.worth_unit,
-            progress=progress,
-        )
-        best.work = outcome.work
+        steps = self.most_steps
+        while best.gap > stop.gap and not deadline.passed:
+            if stop.work is not None and best.work >= stop.work:
+                break
+            formulation = Formulation(instance, flow, steps)
+            formulation.hint(best.selection)
+            outcome = run(
+                formulation.model,
+                seed=seed,
+                stop=stop if stop.work is None else replace(stop, work=stop.work - best.work),
+                deadline=deadline,
+                reserve_s=_RESERVE * (stop.wall_s or 0.0),
+                workers=self.workers,
+                unit=formulation.worth_unit,
+                progress=progress,
+            )
+            self._take(instance, best, formulation, outcome)
+            if outcome.interrupted:
+                return ", interrupted"
+            if formulation.exact or not outcome.proven:
+                break
+            steps *= _FINER
+        return ""
+
+    @staticmethod
+    def _take(instance: Instance, best: _Best, formulation: Formulation, outcome: Outcome) -> None:
+        """Turn what CP-SAT found into a plan with sessions, and its bound into worth."""
+        best.work += outcome.work
         if outcome.bound is not None:
             best.prove(outcome.bound * formulation.worth_unit, "CP-SAT bound")
         if outcome.values is not None:
@@ -107,7 +129,6 @@ class CpSatSolver:
             selection = carry_out(instance, chosen, known)
             fill(selection, range(len(instance.ops)))
             best.offer(selection)
-        return outcome
 
 
 def _sessions(

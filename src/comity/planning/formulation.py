@@ -26,7 +26,7 @@ about 1e-9, so that the programme's bound holds for the problem as stated.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 
 from ortools.sat.python import cp_model
 
@@ -51,6 +51,7 @@ class Formulation:
         self.instance = instance
         self.flow = flow
         self.model = cp_model.CpModel()
+        self.exact = True  # unless stairs have to be rounded
         self.worth_unit = max(sum_of_best(instance), 1e-300) / WORTH_UNITS
         self._unit = {craft: _memory_unit(instance, craft) for craft in instance.limits}
         self.taken = [self.model.new_bool_var(f"x{k}") for k in range(len(instance.ops))]
@@ -75,7 +76,8 @@ class Formulation:
             if o.cells is None:
                 terms.append(self.taken[k])
                 worths.append(self.instance.tasks[o.task].value * o.quality)
-        for stairs in _all_stairs(self.instance, most_steps):
+        stairs_of_groups, self.exact = _all_stairs(self.instance, most_steps)
+        for stairs in stairs_of_groups:
             earned: list[cp_model.IntVar] = []
             for step in stairs:
                 y = self.model.new_bool_var(f"y{len(terms)}")
@@ -199,13 +201,13 @@ def _memory_unit(instance: Instance, craft: str) -> float:
     return max(min(limits.memory_bits, limits.stored_bits + recorded), 1e-300) / MEMORY_UNITS
 
 
-def _all_stairs(instance: Instance, most_steps: int) -> Iterable[tuple[Step, ...]]:
-    """Stairs of all areas, rounded up where needed so that they have about ``most_steps`` steps."""
+def _all_stairs(instance: Instance, most_steps: int) -> tuple[list[tuple[Step, ...]], bool]:
+    """Stairs of all areas, rounded up so far that there are about ``most_steps``; whether none had to be."""
     areas = [task for task in instance.of_task if instance.tasks[task].cells is not None]
     exact = [stairs for task in areas for stairs in cell_steps(instance, task, len(instance.ops))]
-    most = len(instance.ops)
+    most = max((len(stairs) for stairs in exact), default=0)
+    if sum(len(stairs) for stairs in exact) <= most_steps or most <= 2:
+        return exact, True
     while most > 2 and sum(min(most, len(stairs)) for stairs in exact) > most_steps:
         most = max(2, int(most * 0.9))
-    if all(len(stairs) <= most for stairs in exact):
-        return exact
-    return [stairs for task in areas for stairs in cell_steps(instance, task, most)]
+    return [stairs for task in areas for stairs in cell_steps(instance, task, most)], False

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from threading import Thread
+from threading import Event, Thread
 
 from ortools.sat.python import cp_model
 
@@ -76,25 +76,28 @@ def run(
     solver.best_bound_callback = bounds.append
     failure: list[BaseException] = []
 
+    # Waited for by an event: an interrupted Thread.join may mark a running thread as stopped.
+    done = Event()
+
     def solve() -> None:
         try:
             solver.solve(model, watch)
         except Exception as error:  # noqa: BLE001 — raised again by the thread that asked
             failure.append(error)
+        finally:
+            done.set()
 
-    thread = Thread(target=solve, name="cp-sat", daemon=True)
     interrupted = False
-    thread.start()
+    Thread(target=solve, name="cp-sat", daemon=True).start()
     try:
-        while thread.is_alive():
-            thread.join(_LOOK_S)
+        while not done.wait(_LOOK_S):
             _report(progress, deadline, watch.objective, bounds[-1] if bounds else None, unit)
     except KeyboardInterrupt:
         interrupted = True
     finally:
-        while thread.is_alive():
+        while not done.is_set():
             solver.stop_search()
-            thread.join(_LOOK_S)
+            done.wait(_LOOK_S)
     if failure:
         raise failure[0]
     return _read(solver, model, bounds, interrupted)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 import time
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field
@@ -17,7 +16,7 @@ from urllib.parse import urlencode
 import httpx
 
 from comity import __version__
-from comity.core import Clock, ComityError, Epoch, InputError, SystemClock
+from comity.core import Clock, ComityError, Epoch, InputError, SystemClock, write_text, write_whole
 from comity.orbits import (
     Catalogue,
     MeanElements,
@@ -140,15 +139,15 @@ def fetch_elements(
     if refusal is not None:
         if past is None:
             raise SourceError(f"{sources[0]}: {refusal}; wait, or keep the file you have")
-        _write(note_file, json.dumps({**past, **note}, indent=1).encode())
+        write_text(note_file, json.dumps({**past, **note}, indent=1))
         return _unchanged(destination, keep, refusal)
 
     body, catalogue = _usable(sources, [answer.body for answer in answers], keep, destination)
     before = _epochs(destination)
-    _write(destination, body)
+    write_whole(destination, body)
     validators = answers[0].validators if len(answers) == 1 else {}
     note |= {"sha256": hashlib.sha256(body).hexdigest(), "validators": validators}
-    _write(note_file, json.dumps(note, indent=1).encode())
+    write_text(note_file, json.dumps(note, indent=1))
     after = _newest(catalogue)
     return ElementsUpdate(
         destination=destination,
@@ -333,17 +332,3 @@ def _usable(
         raise SourceError(f"{sources[0]} has none of the objects asked for; {destination} unchanged")
     kept = Catalogue(elements=tuple(elements), skipped=tuple(skipped))
     return elements_to_omm_json(elements).encode(), kept
-
-
-def _write(path: Path, body: bytes) -> None:
-    """Write so that a crash leaves the old file or the new, never half of one."""
-    new = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
-        with new.open("wb") as stream:
-            stream.write(body)
-            stream.flush()
-            os.fsync(stream.fileno())
-        new.replace(path)
-    except OSError as error:
-        new.unlink(missing_ok=True)
-        raise InputError(f"cannot write {path}: {error.strerror or error}") from error

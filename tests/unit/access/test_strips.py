@@ -9,7 +9,6 @@ import numpy as np
 import pytest
 import shapely
 
-from comity.access.areas import Area, area_from_geometry
 from comity.access.strips import (
     cut_into_strips,
     heading_class,
@@ -17,7 +16,7 @@ from comity.access.strips import (
     track_heading_deg,
 )
 from comity.core import InputError
-from comity.fleet import Instrument
+from comity.fleet import Area, Instrument, area_from_geometry
 
 #: About Djibouti, 180 × 200 km.
 HORN = area_from_geometry(shapely.box(41.8, 10.9, 43.4, 12.7), "HORN")

@@ -8,7 +8,7 @@ from decimal import Decimal
 import pytest
 from shapely.geometry import Polygon
 
-from comity.commerce import area_km2, decide_request, quote_request
+from comity.commerce import decide_request, priced_km2, quote_request
 from comity.core import InputError, UnknownIdError
 from unit.commerce.cases import BOOK, NOW, allowed, customer, quote, request, rule, target
 
@@ -27,7 +27,7 @@ def test_area_with_surcharge_in_roubles() -> None:
 def test_whole_area_is_charged_where_all_is_feasible() -> None:
     place = target("a", area=True)
     offer = quote(request("area", (place,)))
-    assert offer.lines[0].quantity == area_km2(place.geometry) == Decimal("120.66")
+    assert offer.lines[0].quantity == priced_km2(place.geometry) == Decimal("120.66")
     assert str(offer.total) == "1,508.25 EUR"  # cloud limit 0.2 is not below 0.2: no surcharge
     more = quote(request("area", (place,)), feasible={"a": Decimal("999")})
     assert more.total == offer.total

@@ -104,12 +104,12 @@ def refusal(text: str, programme: Programme) -> str:
         (
             "point = [38.7469, 9.0300]",
             "point = [38.7469, 91]",
-            "requests.twenty-capitals.targets[1]: Addis Ababa: latitude 91 is outside −90…90",
+            "requests.twenty-capitals.targets[1]: Addis Ababa: Point latitude 91° is outside −90 … 90",
         ),
         (
             "bbox = [40.5, 9.5, 46.5, 14.5]",
             "polygon = [[40,10],[42,12],[42,10],[40,12]]",
-            "Horn of Africa: self-intersection at (41.0000, 11.0000)",
+            "Horn of Africa: polygon 1 crosses itself at lon 41, lat 11",
         ),
         ("width_km = 25 }", 'width_km = 25, inside = ["KEN"] }', "Kenya does not adjoin Djibouti"),
         ('{ territory = "DJI" }', '{ territory = "DJI", point = [1, 2] }', "not point and territory"),
@@ -146,19 +146,19 @@ def test_all_mistakes_are_said_at_once_and_the_list_is_cut_at_ten(programme: Pro
 def test_missing_empty_and_unreadable_files_are_told_apart(tmp_path: Path) -> None:
     with pytest.raises(UnknownIdError, match="unknown programme 'joint'; known: joint-eo"):
         load_programme("joint")
-    with pytest.raises(InputError, match=r"gone\.toml: no such file"):
+    with pytest.raises(InputError, match=r"gone\.toml: No such file"):
         load_programme(tmp_path / "gone.toml")
-    with pytest.raises(InputError, match="is a folder"):
+    with pytest.raises(InputError, match="Is a directory"):
         load_programme(tmp_path)
     bad = tmp_path / "bad.toml"
     bad.write_text(" \n")
     with pytest.raises(InputError, match="is empty"):
         load_programme(bad)
     bad.write_bytes(b"\xff\xfe")
-    with pytest.raises(InputError, match="not UTF-8"):
+    with pytest.raises(InputError, match="not UTF-8 text"):
         load_programme(bad)
     bad.write_text(TEXT)
-    with pytest.raises(InputError, match=r"elements = 'joint-eo\.3le': .*no such file"):
+    with pytest.raises(InputError, match=r"elements = 'joint-eo\.3le': .*No such file"):
         load_programme(bad)
 
 

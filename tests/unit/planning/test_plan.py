@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import math
+import re
 from dataclasses import replace
 
 import pytest
 
-from comity.core import InputError
+from comity.core import ComityError, InputError
 from comity.planning import CpSatSolver, GreedySolver, Problem, Solution, Solver, Stop, Task, check
 from unit.planning.tiny import contact, craft, look, point, problem
 
@@ -30,8 +31,7 @@ def taken(solution: Solution) -> set[str]:
 @both
 @pytest.mark.parametrize(("pause_s", "possible"), [(12.95, True), (12.94, False)])
 def test_two_images_need_the_time_to_turn_and_settle(solver: Solver, pause_s: float, possible: bool) -> None:
-    # 15°: the rate of 2°/s is reached after 4 s and 4°, so 4 s + 15/2 s = 11.5 s … with 0.5°/s², and
-    # v²/a = 8°: θ > 8°, T = v/a + θ/v = 4 + 7.5 = 11.5 s; settling is 1.45 s here.
+    # v = 2°/s, a = 0.5°/s²: v²/a = 8° < 15°, so the turn takes v/a + θ/v = 4 + 7.5 = 11.5 s; then 1.45 s.
     given = problem(
         [point("p"), point("q", 90.0)],
         [look("a", "p", "sat-a", 100, 110), look("b", "q", "sat-a", 110 + pause_s, 130, angle_deg=15)],
@@ -166,9 +166,9 @@ def test_each_kind_of_reason_names_spacecraft_and_time() -> None:
     assert {task: r.code for task, r in reasons.items()} == {
         "none": "no-window", "free": "not-worth", "big": "memory", "late": "downlink", "gone": "beaten",
     }  # fmt: skip
-    assert "no spacecraft has a suitable view between 2024-09-22T00:00:00Z" in reasons["none"].text.lower()[
-        :1
-    ].join(["", reasons["none"].text[1:]])
+    assert reasons["none"].text == (
+        "No spacecraft has a suitable view between 2024-09-22T00:00:00Z and 2024-09-22T00:16:40Z."
+    )
     assert "already committed" in reasons["gone"].text
     assert reasons["late"].text == (
         "The only chance, sat-a at 2024-09-22T00:15:50Z, could not be sent: no station contact for it is "
@@ -197,23 +197,25 @@ BAD = {
     "cell 2 is not one of the task's 0 … 1": problem([A], [look("o", "a", "sat-a", 1, 2, cells=(2,))], []),
     "a cell is named twice": problem([A], [look("o", "a", "sat-a", 1, 2, cells=(1, 1))], []),
     "the task has cells but the opportunity has none": problem([A], [look("o", "a", "sat-a", 1, 2)], []),
-    "the opportunity has cells but the task has none": problem([P], [look("o", "p", "sat-a", 1, 2, cells=(0,))], []),
+    "the opportunity has cells but the task has none": problem(
+        [P], [look("o", "p", "sat-a", 1, 2, cells=(0,))], []
+    ),
     "unknown station": problem([P], [], [contact("c", "sat-a", "east", 1, 2)]),
     "rate_bps is 0.0": problem([P], [], [contact("c", "sat-a", "north", 1, 2, 0.0)]),
     "its memory holds 100": problem([P], [], [], [craft("sat-a", stored_bits=101.0)]),
     "slew_rate_rad_s is 0.0": problem([P], [], [], [craft("sat-a", slew_rate_rad_s=0.0)]),
     "-1 antennas": problem([P], [], [], antennas={"north": -1}),
     "horizon_s is inf": problem([P], [], [], horizon_s=math.inf),
-    "busy span of spacecraft 'sat-a': start 5.0 s": problem([P], [], [], busy_spacecraft={"sat-a": ((5.0, 4.0),)}),
+    "busy span of spacecraft 'sat-a': start 5.0 s": problem(
+        [P], [], [], busy_spacecraft={"sat-a": ((5.0, 4.0),)}
+    ),
 }  # fmt: skip
 
 
 @pytest.mark.parametrize("message", BAD)
 def test_a_problem_that_contradicts_itself_is_refused_by_name(message: str) -> None:
-    with pytest.raises((InputError, LookupError, Exception), match=None) as caught:
+    with pytest.raises(ComityError, match=re.escape(message)):
         CpSatSolver().solve(BAD[message], seed=0, stop=Stop())
-    assert message in str(caught.value)
-    assert type(caught.value).__module__.startswith("comity.core")
 
 
 @pytest.mark.parametrize("figures", [{"wall_s": 0.0}, {"work": math.nan}, {"gap": 1.0}])

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from itertools import combinations
+from itertools import combinations, pairwise
 
 from hypothesis import strategies as st
 from ortools.linear_solver import pywraplp
@@ -213,7 +213,7 @@ def _sendable(given: Problem, subset: tuple[Opportunity, ...], limits: dict[str,
     times = sorted(t for t in edges if 0 <= t <= given.horizon_s)
     lp = pywraplp.Solver.CreateSolver("GLOP")
     seconds = {}
-    for a, b in zip(times, times[1:], strict=False):
+    for a, b in pairwise(times):
         for c in given.contacts:
             if c.start_s <= a and b <= c.end_s and not any(x < b and a < y for x, y in closed[c.id]):
                 seconds[c, a] = lp.NumVar(0, b - a, "")

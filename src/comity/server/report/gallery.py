@@ -10,6 +10,7 @@ from urllib.parse import quote as url_quote
 
 from PIL import Image, UnidentifiedImageError
 
+from comity.core import ThreadExecutor
 from comity.operations.records import Activity, ItemRecord
 from comity.server.report.lookup import Lookup
 
@@ -61,7 +62,7 @@ def cards(lookup: Lookup, folder: Path, links: str) -> list[Card]:
             Card(
                 item=item,
                 activity=activity,
-                target=lookup.target_name(item.order, activity.target if activity else item.target),
+                target=_area_name(lookup, item, activity),
                 spacecraft=lookup.craft_name(craft),
                 customer=lookup.customer_name(item.order),
                 css=lookup.partner_css(lookup.owner(craft)),
@@ -80,6 +81,12 @@ def _taken(lookup: Lookup, item: ItemRecord) -> int:
     return activity.interval.start.tai_ns if activity else item.delivered.tai_ns
 
 
+def _area_name(lookup: Lookup, item: ItemRecord, activity: Activity | None) -> str:
+    """Name of the target as it was ordered, whichever strip of it this is."""
+    target = lookup.target(item.order, activity.target if activity else item.target)
+    return target.name if target else item.target
+
+
 def _href(links: str, path: str) -> str:
     """A relative link; anything else (a scheme, a root) is not linked to."""
     if not path or path.startswith(("/", "\\")) or ":" in path:
@@ -92,14 +99,14 @@ def _pictures(folder: Path, names: list[str]) -> dict[str, Picture | str]:
     budget; on the last rung, as many as fit. Files are read again for each rung, not kept in memory."""
     made: dict[str, Picture | str] = {}
     for side, quality in LADDER:
+        # Pillow lets other threads run while it decodes, scales and encodes.
+        pictures = ThreadExecutor().map(lambda name: _picture(folder, name, side, quality), names)  # noqa: B023
         made, spent = {}, 0
-        for name in names:
-            picture = _picture(folder, name, side, quality)
+        for name, picture in zip(names, pictures, strict=True):
             spent += len(picture.uri) if isinstance(picture, Picture) else 0
-            if spent > BUDGET_BYTES:
-                break
-            made[name] = picture
-        if len(made) == len(names):
+            if spent <= BUDGET_BYTES:
+                made[name] = picture
+        if spent <= BUDGET_BYTES:
             break
     return made
 
@@ -111,12 +118,13 @@ def _picture(folder: Path, name: str, side: int, quality: int) -> Picture | str:
         return "no quicklook in the delivery folder"
     try:
         with Image.open(path) as image:
-            small = image.convert("RGBA")
+            small = image if image.mode in ("RGB", "RGBA") else image.convert("RGBA")
+            small.thumbnail((side, side), Image.Resampling.LANCZOS)
+            small = small.convert("RGBA")
     except FileNotFoundError:
         return f"{name} is missing"
     except (OSError, UnidentifiedImageError, Image.DecompressionBombError) as error:
         return f"{name} cannot be read: {error}"
-    small.thumbnail((side, side), Image.Resampling.LANCZOS)
     # JPEG knows no transparency: what lies outside the footprint gets the page's picture ground.
     flat = Image.alpha_composite(Image.new("RGBA", small.size, (30, 36, 44, 255)), small).convert("RGB")
     out = io.BytesIO()

@@ -3,38 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import cache
+from importlib import resources
 
 import numpy as np
 import shapely
 from numpy.typing import NDArray
-from shapely.geometry import LineString, MultiLineString, MultiPolygon
+from shapely.geometry import LineString, MultiLineString
 from shapely.geometry.base import BaseGeometry
 
 from comity.fleet import territories
 from comity.server.report.drawing import Layer, Mark, Shape
 from comity.server.report.projection import Canvas, dense
 
-#: Outlines of the world are thinned until what goes is about this (degrees) in size: a pixel of the map.
-WORLD_TOLERANCE_DEG = 0.25
-#: Pieces of land smaller than this (square degrees) are not drawn on the world map.
-WORLD_ISLET_DEG2 = 0.02
+#: Land of the world map as SVG path data, in the units of :func:`world_canvas`; :mod:`world_land` draws it.
+WORLD_FILE = "data/world-land.path"
 #: Distance of the graticule's lines (degrees): the finest that gives a region no more than a dozen.
 GRATICULE_STEPS = (0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0)
 _EARTH_RADIUS_KM = 6_371.0
-
-
-@cache
-def _world_outlines() -> tuple[BaseGeometry, ...]:
-    """Territories thinned for the world map; neighbours keep one common line.
-
-    Islets that would not show are left out, but never the largest piece of a territory.
-    """
-    whole = []
-    for id in territories.territory_ids():
-        parts = sorted(territories.territory(id).geometry.geoms, key=lambda part: -part.area)
-        whole.append(MultiPolygon([parts[0], *(part for part in parts[1:] if part.area > WORLD_ISLET_DEG2)]))
-    return tuple(shapely.coverage_simplify(whole, WORLD_TOLERANCE_DEG))
 
 
 def world_ground(canvas: Canvas) -> tuple[Shape, ...]:
@@ -42,11 +27,10 @@ def world_ground(canvas: Canvas) -> tuple[Shape, ...]:
     lines = [LineString([(lon, -90), (lon, 90)]) for lon in range(-150, 180, 30)]
     lines += [LineString([(-180, lat), (180, lat)]) for lat in range(-60, 90, 30)]
     sphere = shapely.box(-180, -90, 180, 90)
-    land = "".join(canvas.path(dense(outline)) for outline in _world_outlines())
     return (
         Shape(path=canvas.path(dense(sphere)), css="sea"),
         Shape(path=canvas.path(dense(MultiLineString(lines))), css="graticule"),
-        Shape(path=land, css="land"),
+        Shape(path=(resources.files("comity.server.report") / WORLD_FILE).read_text("ascii"), css="land"),
     )
 
 

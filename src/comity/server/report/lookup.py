@@ -102,10 +102,21 @@ class Lookup:
         target = self.target(order, id)
         if target is None or id is None:
             return id or ""
-        return target.name if target.id == id else f"{target.name}, {id.rpartition('/')[2]}"
+        strip = strip_of(id)
+        return f"{target.name}, {strip}" if strip else target.name
 
 
 def area_of(target: str) -> str:
     """``dji/strip-3`` → ``dji``; other ids are themselves."""
     area, slash, strip = target.rpartition("/")
     return area if slash and strip.startswith("strip-") else target
+
+
+def strip_of(target: str) -> str:
+    """``dji/strip-3`` → ``strip 3``; nothing for other ids."""
+    return "" if area_of(target) == target else "strip " + target.rpartition("/strip-")[2]
+
+
+def short_name(name: str) -> str:
+    """``Kiruna (CNPGS, Esrange)`` → ``Kiruna``, for labels."""
+    return name.partition(" (")[0]

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 import shapely
@@ -12,15 +13,19 @@ from shapely.geometry.base import BaseGeometry
 from comity.commerce import TargetLicence, summarise
 from comity.operations.records import Activity
 from comity.server.report import text
-from comity.server.report.drawing import Layer, MapView, Mark, Shape
+from comity.server.report.drawing import Layer, MapView, Mark, Shape, spread_labels
 from comity.server.report.ground import borders, region_ground, territory_labels, view_box, world_ground
-from comity.server.report.lookup import Lookup
+from comity.server.report.lookup import Lookup, short_name
 from comity.server.report.projection import Canvas, dense, region_canvas, split_at_antimeridian, world_canvas
 from comity.server.report.tracks import Track
 
 #: An area wider or higher than this (degrees) is not zoomed in on: the world map shows it.
 REGION_MAX_DEG = 30.0
 MAX_REGIONS = 4
+#: Labels are placed for maps about so wide on the screen (px).
+SHOWN_PX = 1_150.0
+#: Footprints over this part of a region are drawn lightly: many of them lie on each other.
+_WIDE_PART = 0.4
 
 
 def world_map(lookup: Lookup, tracks: Sequence[Track]) -> MapView:
@@ -29,7 +34,7 @@ def world_map(lookup: Lookup, tracks: Sequence[Track]) -> MapView:
     drawn = _drawn(lookup.account.activities)
     layers = (
         Layer(id="ground", title="", shapes=world_ground(canvas)),
-        _footprints(lookup, canvas, drawn),
+        *_footprints(lookup, canvas, drawn),
         Layer(id="tracks", title="Ground tracks", shapes=_track_shapes(lookup, canvas, tracks)),
         _targets(lookup, canvas),
         _stations(lookup, canvas),
@@ -47,59 +52,76 @@ def world_map(lookup: Lookup, tracks: Sequence[Track]) -> MapView:
         summary=summary,
         width=canvas.width,
         height=canvas.height,
-        layers=layers,
+        layers=spread_labels(layers, canvas.width, SHOWN_PX),
     )
 
 
 def region_maps(lookup: Lookup, tracks: Sequence[Track]) -> list[MapView]:
-    """A map of each region in which areas were ordered; areas that touch share one."""
-    areas = [
-        (target.geometry, request.customer.name)
-        for request in lookup.account.requests
-        for target in request.targets
-        if target.geometry.geom_type != "Point" and _extent(target.geometry) <= REGION_MAX_DEG
-    ]
-    groups: list[tuple[BaseGeometry, set[str]]] = []
-    for geometry, customer in areas:
-        frame, names = shapely.box(*geometry.bounds), {customer}
-        for other in [group for group in groups if group[0].intersects(frame)]:
-            merged = shapely.box(*shapely.union(frame, other[0]).bounds)
-            if _extent(merged) <= REGION_MAX_DEG:
-                groups.remove(other)
-                frame, names = merged, names | other[1]
-        groups.append((frame, names))
-    groups.sort(key=lambda group: _extent(group[0]))
-    return [
-        _region_map(lookup, tracks, frame.bounds, sorted(names), k)
-        for k, (frame, names) in enumerate(groups[:MAX_REGIONS], start=1)
-    ]
+    """A map of each region in which areas were ordered, small ones first.
+
+    Areas of one request that touch share a map, and so do requests whose regions are of like size; a
+    wide region does not swallow a small one inside it.
+    """
+    regions: list[_Region] = []
+    for request in lookup.account.requests:
+        for target in request.targets:
+            if target.geometry.geom_type != "Point":
+                frame = shapely.box(*target.geometry.bounds)
+                mine = _Region(frame=frame, requests=frozenset((request.id,)))
+                regions = _joined(regions, mine, lambda one, two: one.requests == two.requests)
+    joined: list[_Region] = []
+    for region in sorted(regions, key=lambda region: _extent(region.frame)):
+        joined = _joined(joined, region, _alike)
+    joined.sort(key=lambda region: _extent(region.frame))
+    return [_region_map(lookup, tracks, region, k) for k, region in enumerate(joined[:MAX_REGIONS], start=1)]
 
 
-def _region_map(
-    lookup: Lookup,
-    tracks: Sequence[Track],
-    bounds: tuple[float, float, float, float],
-    customers: list[str],
-    number: int,
-) -> MapView:
-    canvas = region_canvas(bounds)
-    view = view_box(canvas, bounds)
-    drawn = [
-        a
-        for a in _drawn(lookup.account.activities)
-        if a.footprint is not None and a.footprint.intersects(view)
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Region:
+    """A box (degrees) and the requests it is drawn for."""
+
+    frame: BaseGeometry
+    requests: frozenset[str]
+
+
+def _joined(regions: list[_Region], new: _Region, fit: Callable[[_Region, _Region], bool]) -> list[_Region]:
+    """The regions with one more, which takes in those that it touches and fits."""
+    rest = []
+    for other in regions:
+        if other.frame.intersects(new.frame) and fit(other, new):
+            frame = shapely.box(*shapely.union(other.frame, new.frame).bounds)
+            new = _Region(frame=frame, requests=new.requests | other.requests)
+        else:
+            rest.append(other)
+    return [region for region in (*rest, new) if _extent(region.frame) <= REGION_MAX_DEG]
+
+
+def _alike(one: _Region, two: _Region) -> bool:
+    both = _extent(shapely.union(one.frame, two.frame))
+    return both <= 2.0 * min(_extent(one.frame), _extent(two.frame))
+
+
+def _region_map(lookup: Lookup, tracks: Sequence[Track], region: _Region, number: int) -> MapView:
+    canvas = region_canvas(region.frame.bounds)
+    view = view_box(canvas, region.frame.bounds)
+    drawn = [a for a in _drawn(lookup.account.activities) if _belongs(lookup, a, region, view)]
+    passes = [
+        t
+        for t in tracks
+        if any(a.spacecraft == t.spacecraft and a.interval.start in t.interval for a in drawn)
     ]
     labels = territory_labels(canvas, view)
     layers = (
         region_ground(canvas, view),
-        Layer(id="areas", title="Areas ordered", shapes=_areas(lookup, canvas, view)),
-        _footprints(lookup, canvas, drawn, view),
+        Layer(id="areas", title="Areas ordered", shapes=_areas(lookup, canvas, region)),
+        *_footprints(lookup, canvas, drawn, view),
         Layer(id="borders", title="Borders", shapes=borders(canvas, view), marks=labels),
-        Layer(id="tracks", title="Ground tracks", shapes=_track_shapes(lookup, canvas, tracks, view)),
+        Layer(id="tracks", title="Ground tracks", shapes=_track_shapes(lookup, canvas, passes, view)),
         _targets(lookup, canvas, view, labels=True),
         _stations(lookup, canvas, view),
     )
     where = ", ".join(mark.label for mark in labels) or "open sea"
+    customers = sorted({lookup.requests[id].customer.name for id in region.requests})
     summary = (
         f"Map of the areas ordered by {', '.join(customers)} ({where}), with the ground of "
         f"{text.plural(len(drawn), 'acquisition')}; areas that a licence refuses or coarsens are hatched. "
@@ -111,18 +133,28 @@ def _region_map(
         summary=summary,
         width=canvas.width,
         height=canvas.height,
-        layers=layers,
+        layers=spread_labels(layers, canvas.width, SHOWN_PX),
     )
 
 
-def _areas(lookup: Lookup, canvas: Canvas, view: BaseGeometry) -> tuple[Shape, ...]:
+def _belongs(lookup: Lookup, activity: Activity, region: _Region, view: BaseGeometry) -> bool:
+    """Whether an acquisition is drawn in a region: made for it, or of a point inside it."""
+    request = lookup.request_of(activity.order)
+    target = lookup.target(activity.order, activity.target)
+    if activity.footprint is None or not activity.footprint.intersects(view):
+        return False
+    point = target is not None and target.geometry.geom_type == "Point"
+    return point or (request is not None and request.id in region.requests)
+
+
+def _areas(lookup: Lookup, canvas: Canvas, region: _Region) -> tuple[Shape, ...]:
     """Ordered areas, large ones first: hatched where a licence refuses or coarsens them."""
     shapes = []
     for quote in lookup.account.quotes:
-        request = lookup.requests.get(quote.request)
+        request = lookup.requests.get(quote.request) if quote.request in region.requests else None
         licences = {licence.target: licence for licence in summarise(quote.decisions)}
         for target in request.targets if request else ():
-            if target.geometry.geom_type == "Point" or not target.geometry.intersects(view):
+            if target.geometry.geom_type == "Point" or not target.geometry.intersects(region.frame):
                 continue
             licence = licences.get(target.id)
             path = canvas.path(target.geometry.simplify(np.degrees(0.3 / canvas.scale)))
@@ -152,25 +184,36 @@ def _drawn(activities: Sequence[Activity]) -> list[Activity]:
 
 def _footprints(
     lookup: Lookup, canvas: Canvas, acquisitions: Sequence[Activity], view: BaseGeometry | None = None
-) -> Layer:
-    shapes, marks = [], []
+) -> tuple[Layer, Layer]:
+    """What failed or was refused, and over it what was acquired or is planned."""
+    shapes: dict[bool, list[Shape]] = {True: [], False: []}
+    marks: dict[bool, list[Mark]] = {True: [], False: []}
     for activity in acquisitions:
         if activity.footprint is None:
             continue
         ground = split_at_antimeridian(activity.footprint)
         if view is not None:
             ground = ground.intersection(view)
-        css = f"footprint {activity.state} {lookup.partner_css(lookup.owner(activity.spacecraft))}"
+        states = {item.state for item in lookup.items_of.get(activity.id, ())}
+        state = "refused" if states == {"refused"} else activity.state
+        lost = state in ("refused", "failed")
+        css = f"footprint {state} {lookup.partner_css(lookup.owner(activity.spacecraft))}"
+        if view is not None and _extent(activity.footprint) > _WIDE_PART * _extent(view):
+            css += " wide"
         tip = acquisition_tip(lookup, activity)
         # A scene of 12 km is three units of the world map: a dot marks where to zoom in.
         if view is None and _extent(ground) < 1.5:
-            centre = ground.centroid
-            x, y = canvas.point(centre.x, centre.y)
-            marks.append(Mark(x=x, y=y, symbol="dot", css=css, tip=tip))
+            x, y = canvas.point(ground.centroid.x, ground.centroid.y)
+            marks[lost].append(Mark(x=x, y=y, symbol="dot", css=css, tip=tip))
         path = canvas.path(dense(ground))
         if path:
-            shapes.append(Shape(path=path, css=css, tip=tip))
-    return Layer(id="footprints", title="Acquired ground", shapes=tuple(shapes), marks=tuple(marks))
+            shapes[lost].append(Shape(path=path, css=css, tip=tip))
+    return (
+        Layer(id="refused", title="Refused or failed", shapes=tuple(shapes[True]), marks=tuple(marks[True])),
+        Layer(
+            id="footprints", title="Acquired ground", shapes=tuple(shapes[False]), marks=tuple(marks[False])
+        ),
+    )
 
 
 def acquisition_tip(lookup: Lookup, activity: Activity) -> str:
@@ -188,7 +231,8 @@ def acquisition_tip(lookup: Lookup, activity: Activity) -> str:
             f"Sun {text.bearing(look.sun_elevation_deg)} high"
         )
     if activity.cloud is not None:
-        lines.append(f"cloud {text.percent(activity.cloud)}")
+        judged = {item.state for item in lookup.items_of.get(activity.id, ())}
+        lines.append(", ".join((f"cloud {text.percent(activity.cloud)}", *sorted(judged))))
     lines.append(f"for {lookup.customer_name(activity.order)} ({activity.order})")
     return "\n".join(lines)
 
@@ -248,7 +292,7 @@ def _stations(lookup: Lookup, canvas: Canvas, view: BaseGeometry | None = None) 
             f"{text.quantity(station.downlink_bps / 1e6, 'Mbit/s')}"
         )
         css = f"station {lookup.station_css(station.id)}"
-        marks.append(Mark(x=x, y=y, symbol="triangle", css=css, tip=tip, label=station.name))
+        marks.append(Mark(x=x, y=y, symbol="triangle", css=css, tip=tip, label=short_name(station.name)))
     return Layer(id="stations", title="Ground stations", marks=tuple(marks))
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from comity.commerce import Decision, Quote, summarise
 from comity.core import Money
@@ -26,9 +26,10 @@ class Verdict:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LicenceRow:
-    """What the licences allow for one target: the best that any owner may do, and every limit."""
+    """What the licences allow for targets of which they say the same: the best that any owner may do, and
+    every limit."""
 
-    name: str
+    names: tuple[str, ...]
     effect: str
     deliver_gsd_m: float | None
     owners: tuple[str, ...]
@@ -71,10 +72,27 @@ class OrderView:
 
     @property
     def limited(self) -> tuple[LicenceRow, ...]:
-        """Targets of which a licence refuses or coarsens something, refused ones first."""
+        """What limits the order: refused targets first, then coarsened ones."""
         rank = {"refuse": 0, "coarsen": 1, "allow": 2}
         return tuple(
             sorted((row for row in self.licences if not row.plain), key=lambda row: rank[row.effect])
+        )
+
+    @property
+    def targets(self) -> int:
+        """How many targets the licences were asked about."""
+        return sum(len(row.names) for row in self.licences)
+
+    @property
+    def unlimited(self) -> int:
+        """How many of them no licence limits in any way."""
+        return sum(len(row.names) for row in self.licences if row.plain)
+
+    @property
+    def missed(self) -> tuple[str, ...]:
+        """Names of what will not be delivered."""
+        return tuple(
+            row.name for row in self.tasks if row.state in ("failed", "refused-by-rule", "cancelled")
         )
 
     @property
@@ -136,10 +154,10 @@ def _credited(lookup: Lookup, order: str, currency: str) -> Money:
 
 
 def _licences(lookup: Lookup, decisions: tuple[Decision, ...]) -> tuple[LicenceRow, ...]:
-    rows = []
     by_target: dict[str, list[Decision]] = {}
     for decision in decisions:
         by_target.setdefault(decision.inputs.target, []).append(decision)
+    rows: dict[LicenceRow, list[str]] = {}  # what is said → of which targets
     for licence in summarise(decisions):
         groups: dict[tuple[str, str | None, float | None], list[Decision]] = {}
         for decision in by_target[licence.target]:
@@ -157,16 +175,15 @@ def _licences(lookup: Lookup, decisions: tuple[Decision, ...]) -> tuple[LicenceR
             )
             for (effect, rule, gsd_m), group in groups.items()
         )
-        rows.append(
-            LicenceRow(
-                name=licence.name,
-                effect=licence.effect,
-                deliver_gsd_m=licence.deliver_gsd_m,
-                owners=_owners(lookup, [grant.owner for grant in licence.grants]),
-                verdicts=verdicts,
-            )
+        said = LicenceRow(
+            names=(),
+            effect=licence.effect,
+            deliver_gsd_m=licence.deliver_gsd_m,
+            owners=_owners(lookup, [grant.owner for grant in licence.grants]),
+            verdicts=verdicts,
         )
-    return tuple(rows)
+        rows.setdefault(said, []).append(licence.name)
+    return tuple(replace(said, names=tuple(names)) for said, names in rows.items())
 
 
 def _owners(lookup: Lookup, ids: list[str]) -> tuple[str, ...]:

@@ -101,7 +101,6 @@ def figures(lookup: Lookup, money: MoneyView) -> list[Figure]:
     accepted = sum(item.state == "accepted" for item in account.items)
     refused = sum(item.state == "refused" for item in account.items)
     windows = sum(len(one.windows) for one in account.opportunities)
-    newest = max(account.plans, key=lambda plan: plan.created, default=None)
     made = [
         Figure(
             value=text.number(len(account.orders)),
@@ -120,12 +119,15 @@ def figures(lookup: Lookup, money: MoneyView) -> list[Figure]:
             note=f"{accepted} accepted, {refused} refused",
         ),
     ]
-    if newest is not None:
+    if account.plans:
+        worst = max(plan.solution.bound.gap for plan in account.plans)
         made.append(
             Figure(
-                value=text.percent(newest.solution.bound.gap, 1),
-                label="gap to the bound",
-                note=f"newest of {text.plural(len(account.plans), 'plan')}",
+                value=text.gap(worst),
+                label="gap to the proven bound",
+                note="of the only plan"
+                if len(account.plans) == 1
+                else f"largest of {len(account.plans)} plans",
             )
         )
     if money.invoiced:
@@ -187,6 +189,7 @@ def _environment() -> Environment:
         number=text.number,
         quantity=text.quantity,
         percent=text.percent,
+        gap=text.gap,
         gsd=text.gsd,
         money=text.money,
         utc=text.utc,

@@ -49,7 +49,6 @@ class PlanView:
     gap: float
     method: str
     solver: str
-    work: float
     seed: int
     tasks: int
     whole: int
@@ -93,9 +92,8 @@ class OpportunityView:
 
 
 def plan_views(lookup: Lookup) -> list[PlanView]:
-    """Every plan, the newest first."""
-    made = sorted(lookup.account.plans, key=lambda plan: plan.created)
-    return [_plan_view(lookup, plan) for plan in reversed(made)]
+    """Every plan, in the order they were made."""
+    return [_plan_view(lookup, plan) for plan in sorted(lookup.account.plans, key=lambda plan: plan.created)]
 
 
 def _plan_view(lookup: Lookup, plan: PlanRecord) -> PlanView:
@@ -127,7 +125,6 @@ def _plan_view(lookup: Lookup, plan: PlanRecord) -> PlanView:
         gap=solution.bound.gap,
         method=solution.bound.method,
         solver=solution.solver,
-        work=solution.work,
         seed=solution.seed,
         tasks=len(problem.tasks),
         whole=len(earned - short),

@@ -97,7 +97,10 @@ class Canvas:
 
 
 def world_canvas(width: int = 10_000) -> Canvas:
-    """The whole world, with a margin of about one per cent."""
+    """The whole world, with a margin of about one per cent.
+
+    The land in ``data/world-land.path`` is drawn in it: draw it anew when this changes.
+    """
     scale = width / (2 * EQUAL_EARTH_X * 1.01)
     top = EQUAL_EARTH_Y * 1.01
     return Canvas(

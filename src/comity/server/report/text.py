@@ -29,8 +29,17 @@ def percent(fraction: float | Decimal, digits: int = 0) -> str:
     return quantity(fraction * 100, "%", digits)
 
 
+def gap(fraction: float) -> str:
+    """A plan's gap: never shown as nothing where it is not nothing."""
+    if fraction <= 0:
+        return percent(0)
+    return "<" + THIN + percent(0.0001, 2) if fraction < 0.00005 else percent(fraction, 2)
+
+
 def gsd(value: float) -> str:
-    """A ground sample distance in m with about three significant figures."""
+    """A ground sample distance with about three significant figures, in km from 1 km on."""
+    if value >= 1000:
+        return quantity(value / 1000, "km", 2)
     if value < 10:
         return quantity(value, "m", 2)
     return quantity(value, "m", 1 if value < 100 else 0)

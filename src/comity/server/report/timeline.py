@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from comity.core import Epoch
 from comity.operations.records import Activity
 from comity.server.report import text
-from comity.server.report.lookup import Lookup
+from comity.server.report.lookup import Lookup, short_name
 from comity.server.report.maps import acquisition_tip
 
 _DAY_S = 86_400.0
@@ -105,7 +105,9 @@ def timeline(lookup: Lookup) -> Timeline | None:
             Key(css=lookup.partner_css(p.id), label=p.name) for p in programme.partners if p.id in owners
         ),
         stations=tuple(
-            Key(css=lookup.station_css(s.id), label=s.name) for s in programme.stations if s.id in stations
+            Key(css=lookup.station_css(s.id), label=short_name(s.name))
+            for s in programme.stations
+            if s.id in stations
         ),
     )
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
-from comity.access import area_from_geometry, cells
+from comity.access import cells
 from comity.core import Interval
-from comity.fleet import Request, Target
+from comity.fleet import Request, Target, area_from_geometry
 from comity.services.base import OrderTask
 
 #: An area is judged by about this many cells: enough that a strip's part of it is known to 1 %.

@@ -149,7 +149,10 @@
     input.addEventListener("input", () => filter(input, [...table.rows]));
   }
   for (const input of document.querySelectorAll("[data-filter-cards]"))
-    input.addEventListener("input", () => filter(input, [...document.querySelectorAll(".gallery > li")]));
+    input.addEventListener("input", () => {
+      if (input.value) document.querySelectorAll("details.items").forEach((part) => { part.open = true; });
+      filter(input, [...document.querySelectorAll(".gallery > li")]);
+    });
 
   // A link to something inside a closed part opens it; printing opens what belongs on paper.
   const open = () => {

@@ -1,18 +1,17 @@
-"""Reading areas: what a user's file may hold, and what is told about one that will not do."""
+"""Areas: what an outline may be, what it measures, and what is told about one that will not do."""
 
 from __future__ import annotations
 
-import json
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 import shapely
+from shapely.geometry import Point
 
-from comity.access.areas import Area, area_from_geojson, area_from_geometry, read_area
-from comity.access.cells import cells
 from comity.core import InputError
+from comity.fleet import Area, area_from_geojson, area_from_geometry, area_km2
+from comity.fleet.antimeridian import bounding_box, mended_on_earth
 
 EARTH_KM2 = 510_065_621.7  # WGS-84, NIMA TR8350.2
 
@@ -29,21 +28,10 @@ def polygon(*rings: list[list[float]]) -> Area:
     return area_from_geojson({"type": "Polygon", "coordinates": list(rings)}, "here")
 
 
-def test_a_feature_collection_is_one_area() -> None:
-    features = [
-        {
-            "type": "Feature",
-            "properties": {},
-            "geometry": {"type": "Polygon", "coordinates": [box(0, 0, 2, 2)]},
-        },
-        {
-            "type": "Feature",
-            "properties": {},
-            "geometry": {"type": "Polygon", "coordinates": [box(1, 1, 3, 3)]},
-        },
-        {"type": "Feature", "properties": {}, "geometry": None},
-    ]
-    area = area_from_geojson({"type": "FeatureCollection", "features": features}, "two")
+def test_polygons_of_a_feature_are_one_area() -> None:
+    parts = [{"type": "Polygon", "coordinates": [box(k, k, k + 2, k + 2)]} for k in (0, 1)]
+    feature = {"type": "Feature", "geometry": {"type": "GeometryCollection", "geometries": parts}}
+    area = area_from_geojson(feature, "two")
     assert area.geometry.geom_type == "Polygon"
     assert shapely.area(area.geometry) == pytest.approx(7.0)
     # 1° × 1° at the equator on WGS-84: 12 308.8 km² between geodesics, a little less along parallels
@@ -87,18 +75,29 @@ def test_the_whole_earth_is_an_area(ring: list[list[float]]) -> None:
     assert polygon(ring).area_km2 == pytest.approx(EARTH_KM2, rel=1e-8)
 
 
+def test_area_agrees_with_geodesics_whichever_way_round() -> None:
+    country = Polygon(
+        [(41.7, 10.9), (43.4, 11.4), (43.2, 12.7), (42.4, 12.6)], [[(42.4, 11.6), (42.8, 11.6), (42.6, 11.9)]]
+    )
+    dense = shapely.orient_polygons(shapely.segmentize(country, 0.01))
+    geodesic, _ = Geod(ellps="WGS84").geometry_area_perimeter(dense)
+    assert area_km2(country) == pytest.approx(geodesic / 1e6, rel=1e-6)
+    assert area_km2(shapely.reverse(country)) == area_km2(country)
+
+
 def test_a_point_is_a_target_with_its_height() -> None:
     assal = area_from_geojson({"type": "Point", "coordinates": [42.42, 11.65, -155.0]}, "Lac Assal")
     assert assal.is_point
     assert assal.area_km2 == 0.0
     assert assal.geometry.z == -155.0  # type: ignore[attr-defined]
-    assert cells(assal, 1000.0).weights.tolist() == [1.0]
 
 
 BAD: list[tuple[Any, str]] = [
     (["not", "an", "object"], "list"),
     ({"type": "Polygon", "coordinates": []}, "empty"),
-    ({"type": "FeatureCollection", "features": []}, "no geometry"),
+    ({"type": "Feature", "geometry": None}, "no geometry"),
+    ({"type": "FeatureCollection", "features": []}, "FeatureCollection is not an area"),
+    ({"coordinates": []}, "its type is None"),
     (
         {"type": "Polygon", "coordinates": [[[0, 0], [1, 1], [1, 0], [0, 1], [0, 0]]]},
         "crosses itself at lon 0.5, lat 0.5",
@@ -119,11 +118,12 @@ BAD: list[tuple[Any, str]] = [
     ({"type": "LineString", "coordinates": [[0, 0], [1, 1]]}, "LineString is not an area"),
     ({"type": "Point", "coordinates": [43.0, 91.0]}, "latitude 91°"),
     ({"type": "Polygon", "coordinates": [box(0, 0, 1, 1)] * 20_001}, "100,005 vertices"),
+    ({"type": "Point", "coordinates": [10**400, 0]}, "not a place"),
     (
         {
-            "type": "FeatureCollection",
-            "crs": {"type": "name", "properties": {"name": "urn:ogc:def:crs:EPSG::3857"}},
-            "features": [],
+            "type": "Point",
+            "crs": {"properties": {"name": "urn:ogc:def:crs:EPSG::3857"}},
+            "coordinates": [9, 9],
         },
         "EPSG::3857",
     ),
@@ -137,42 +137,49 @@ def test_bad_geojson_is_refused_by_value(content: Any, said: str) -> None:
     assert str(caught.value).count("\n") <= 1
 
 
+def test_a_hole_over_the_antimeridian_stays_a_hole() -> None:
+    ring = [[178, -16], [178, -14], [-178, -14], [-178, -16], [178, -16]]
+    area = polygon(box(170, -20, 190, -10), ring)
+    assert area.geometry.covers(Point(175, -15)) and area.geometry.covers(Point(-175, -15))
+    assert not area.geometry.covers(Point(179.5, -15)) and not area.geometry.covers(Point(-179.5, -15))
+
+
 @pytest.mark.parametrize(
-    ("text", "said"),
+    ("bounds", "km2"),
     [
-        (None, "does not exist"),
-        ("", "is empty"),
-        ("{", "is not JSON"),
-        ("[" * 100_000, "not usable JSON"),
-        ('{"type": "Polygon", "coordinates": [[[0,0],[1,NaN],[1,1],[0,0]]]}', "not finite"),
+        ((-180, -90, 180, 90), EARTH_KM2),
+        ((-180, 0, 180, 90), EARTH_KM2 / 2),
+        ((-150, -90, 150, 90), EARTH_KM2 * 300 / 360),
+        ((90, -90, -90, 90), EARTH_KM2 / 2),
+        ((180, -90, -90, 90), EARTH_KM2 / 4),
     ],
 )
-def test_bad_files_are_refused_by_name(tmp_path: Path, text: str | None, said: str) -> None:
-    path = tmp_path / "area.geojson"
-    if text is not None:
-        path.write_text(text)
-    with pytest.raises(InputError, match=said) as caught:
-        read_area(path)
-    assert str(path) in str(caught.value)
+def test_a_wide_box_is_read_in_one_way(bounds: tuple[float, ...], km2: float) -> None:
+    shape = bounding_box(*bounds)
+    assert area_km2(shape) == pytest.approx(km2, rel=1e-9)
+    assert area_from_geometry(shape, "box").geometry.equals(shape)
 
 
-def test_a_file_names_its_area(tmp_path: Path) -> None:
-    path = tmp_path / "harbour.geojson"
-    path.write_text(
-        "\ufeff" + json.dumps({"type": "Polygon", "coordinates": [box(43.1, 11.5, 43.2, 11.7)]}), "utf-8"
-    )
-    assert read_area(path).name == "harbour"
-    assert read_area(path, "port").name == "port"
+@pytest.mark.parametrize(
+    ("bounds", "said"),
+    [
+        ((0, 20, 10, 10), "south 20 is not below north 10"),
+        ((0, -91, 10, 10), "latitude -91° of here is outside ±90"),
+        ((0, 0, 181, 10), "longitude 181° of here is outside ±180"),
+        ((180, 0, -180, 10), "west 180 and east -180 are one meridian"),
+        ((5, 0, 5, 10), "one meridian"),
+        ((float("nan"), 0, 5, 10), "longitude nan°"),
+    ],
+)
+def test_a_bad_box_is_refused_by_value(bounds: tuple[float, ...], said: str) -> None:
+    with pytest.raises(InputError, match=said):
+        bounding_box(*bounds, "here")
 
 
-def test_cells_of_overlapping_areas_are_the_same_cells() -> None:
-    small = cells(polygon(box(42, 11, 43, 12)), 10_000.0)
-    large = cells(polygon(box(41, 10, 44, 13)), 10_000.0)
-    inside = shapely.contains_xy(shapely.box(42.15, 11.15, 42.85, 11.85), small.points)
-    assert inside.sum() > 40
-    found = {tuple(np.round(p, 9)) for p in large.points}
-    assert all(tuple(np.round(p, 9)) in found for p in small.points[inside])
-    with pytest.raises(InputError, match="take larger cells"):
-        cells(area_from_geometry(shapely.box(-100, -50, 100, 50), "vast"), 1_000.0)
-    with pytest.raises(InputError, match="not a positive length"):
-        cells(polygon(box(0, 0, 1, 1)), 0.0)
+def test_rings_of_data_are_mended_where_drawn_ones_are_refused() -> None:
+    bow = np.array([[0, 0], [1, 1], [1, 0], [0, 1], [0, 0]], dtype=float)
+    assert mended_on_earth(bow).area == pytest.approx(0.5)
+    assert mended_on_earth(np.array([[0, 0], [1, 1], [2, 2], [0, 0]], dtype=float)).is_empty
+    # 180° and −180° are one place on a coast around the pole, not the ends of a parallel
+    coast = np.array([[-180, -80], [-90, -70], [0, -70], [90, -70], [180, -80], [-180, -80]], dtype=float)
+    assert mended_on_earth(coast).covers(Point(45, -90))

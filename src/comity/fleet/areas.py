@@ -1,12 +1,14 @@
-"""Areas of interest: GeoJSON in, checked geometry on the WGS-84 ellipsoid out."""
+"""Areas of interest: GeoJSON in, checked geometry on the WGS-84 ellipsoid out.
+
+Everything that lets a user say where goes through here, so that a latitude of 91 or an outline that
+crosses itself is refused in the same words everywhere.
+"""
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -15,8 +17,8 @@ from numpy.typing import NDArray
 from shapely import Point
 from shapely.geometry.base import BaseGeometry
 
-from comity.access.antimeridian import polygon_on_earth, polygons_of, tidy
 from comity.core import InputError
+from comity.fleet.antimeridian import polygon_on_earth, polygons_of, tidy
 from comity.orbits.geodesy import (
     EQUATORIAL_RADIUS_M,
     FLATTENING,
@@ -27,8 +29,6 @@ FloatArray = NDArray[np.float64]
 
 #: More vertices than this are refused: thin the outline first.
 MAX_VERTICES = 100_000
-#: A file larger than this is no outline of an area.
-MAX_FILE_BYTES = 64_000_000
 #: Longitudes may run past the antimeridian, but not round twice.
 MAX_LONGITUDE_DEG = 360.0
 #: Anything smaller (m²) is no area.
@@ -59,45 +59,25 @@ class Area:
     @property
     def area_km2(self) -> float:
         """Surface on the ellipsoid, km² (0 for a point)."""
-        return surface_m2(self.geometry) / 1e6
+        return area_km2(self.geometry)
 
 
-def read_area(path: Path, name: str | None = None) -> Area:
-    """Read a GeoJSON file (RFC 7946) as one area; ``name`` is by default the file's name.
+def features_of(content: object) -> list[Mapping[str, Any]]:
+    """The Features of a parsed GeoJSON object (RFC 7946): those of a FeatureCollection, or the object itself.
 
-    What counts as an area is told at :func:`area_from_geojson`.
-
-    Raises
-    ------
-    InputError : the file is missing, empty, not JSON, or holds no usable area.
+    Raises :class:`InputError`: not a GeoJSON object, not WGS-84, a FeatureCollection without a Feature.
     """
-    try:
-        size = path.stat().st_size
-        if size > MAX_FILE_BYTES:
-            raise InputError(f"{path} has {size / 1e6:,.0f} MB; {MAX_FILE_BYTES / 1e6:,.0f} MB is the limit")
-        text = path.read_text(encoding="utf-8-sig")
-    except FileNotFoundError as error:
-        raise InputError(f"area file {path} does not exist") from error
-    except (OSError, UnicodeDecodeError) as error:
-        raise InputError(f"cannot read area file {path}: {error}") from error
-    if not text.strip():
-        raise InputError(f"area file {path} is empty: it should hold a GeoJSON Polygon")
-    try:
-        content = json.loads(text)
-    except json.JSONDecodeError as error:
-        raise InputError(
-            f"area file {path} is not JSON: {error.msg} in line {error.lineno}, column {error.colno}"
-        ) from error
-    except (RecursionError, ValueError) as error:
-        raise InputError(f"area file {path} is not usable JSON: {error}") from error
-    try:
-        return area_from_geojson(content, name or path.stem)
-    except InputError as error:
-        raise InputError(f"{path}: {error}") from error
+    content = _geojson(content)
+    if content["type"] != "FeatureCollection":
+        return [content]
+    features = _listed(content.get("features"), "the FeatureCollection")
+    if not features:
+        raise InputError("the FeatureCollection holds no feature")
+    return [_geojson(feature) for feature in features]
 
 
 def area_from_geojson(content: object, name: str) -> Area:
-    """An area from a parsed GeoJSON Geometry, Feature or FeatureCollection.
+    """An area from a parsed GeoJSON geometry or Feature.
 
     Polygons and MultiPolygons are joined into one area; a single Point is taken as a point target, and
     nothing else is. Longitudes beyond ±180° (to ±360°) and rings that jump from 179° to −179° cross the
@@ -112,7 +92,7 @@ def area_from_geojson(content: object, name: str) -> Area:
     geometries = list(_geometries(content))
     if not geometries:
         raise InputError("there is no geometry: it should hold a GeoJSON Polygon")
-    kinds = [str(geometry.get("type")) for geometry in geometries]
+    kinds = [geometry["type"] for geometry in geometries]
     if kinds == ["Point"]:
         return Area(name=name, geometry=_point(geometries[0].get("coordinates")))
     polygons: list[BaseGeometry] = []
@@ -160,17 +140,18 @@ def area_from_geometry(geometry: BaseGeometry, name: str) -> Area:
     return Area(name=name, geometry=_joined(parts))
 
 
-def surface_m2(geometry: BaseGeometry) -> float:
-    """Surface of a geometry within ±180° on the WGS-84 ellipsoid, m²; edges are straight in lon, lat.
+def area_km2(geometry: BaseGeometry) -> float:
+    """Surface of a geometry within ±180° on the WGS-84 ellipsoid, km²; points and lines have none.
 
-    Measured in the authalic cylindrical projection (Snyder, *Map Projections*, USGS PP 1395, eq. 3-12 and
-    10-15), which keeps areas exactly and does not mind poles or great extent, as geodesics do.
+    Edges are straight in lon, lat (RFC 7946 §3.1.1). Measured in the authalic cylindrical projection (Snyder,
+    *Map Projections*, USGS PP 1395, eq. 3-12 and 10-15), which keeps areas exactly and does not mind poles
+    or great extent, as geodesics do.
     """
-    return float(surfaces_m2(np.array([geometry], dtype=object))[0])
+    return float(surfaces_m2(np.array([geometry], dtype=object))[0]) / 1e6
 
 
 def surfaces_m2(geometries: NDArray[Any]) -> FloatArray:
-    """:func:`surface_m2` of an array of geometries; same shape."""
+    """Surfaces of an array of geometries as :func:`area_km2` has them, but m²; same shape."""
     fine = shapely.segmentize(geometries, _EDGE_STEP_DEG)
     return np.asarray(shapely.area(shapely.transform(fine, _equal_area)), dtype=np.float64)
 
@@ -184,24 +165,26 @@ def _equal_area(lonlat: FloatArray) -> FloatArray:
 
 
 def _geometries(content: object) -> Iterator[Mapping[str, Any]]:
-    """The plain geometries in a GeoJSON object of any type."""
-    if not isinstance(content, Mapping):
-        raise InputError(f"this is not a GeoJSON object but a {type(content).__name__}")
-    _check_crs(content)
-    kind = content.get("type")
-    if kind == "FeatureCollection":
-        for feature in _listed(content.get("features"), "FeatureCollection"):
-            yield from _geometries(feature)
-    elif kind == "GeometryCollection":
-        for geometry in _listed(content.get("geometries"), "GeometryCollection"):
+    """The plain geometries in a GeoJSON geometry or Feature."""
+    content = _geojson(content)
+    if content["type"] == "GeometryCollection":
+        for geometry in _listed(content.get("geometries"), "the GeometryCollection"):
             yield from _geometries(geometry)
-    elif kind == "Feature":
+    elif content["type"] == "Feature":
         if content.get("geometry") is not None:
             yield from _geometries(content["geometry"])
-    elif isinstance(kind, str):
-        yield content
     else:
-        raise InputError(f"this is not GeoJSON: its type is {kind!r}")
+        yield content
+
+
+def _geojson(content: object) -> Mapping[str, Any]:
+    """The same object, once it is known to be GeoJSON of some type."""
+    if not isinstance(content, Mapping):
+        raise InputError(f"this is not a GeoJSON object but a {type(content).__name__}")
+    if not isinstance(content.get("type"), str):
+        raise InputError(f"this is not GeoJSON: its type is {_shown(content.get('type'))}")
+    _check_crs(content)
+    return content
 
 
 def _check_crs(content: Mapping[str, Any]) -> None:
@@ -230,7 +213,10 @@ def _position(value: object, what: str) -> list[float]:
     numbers = _listed(value, f"a position of {what}")
     if len(numbers) < 2 or not all(isinstance(n, int | float) and not isinstance(n, bool) for n in numbers):
         raise InputError(f"{_shown(list(numbers))} in {what} is not a position [lon, lat]")
-    return [float(n) for n in numbers]
+    try:
+        return [float(n) for n in numbers]
+    except OverflowError as error:
+        raise InputError(f"{_shown(list(numbers))} in {what} is not a place") from error
 
 
 def _point(value: object) -> Point:
@@ -289,7 +275,7 @@ def _check_vertices(count: int) -> None:
 
 def _joined(polygons: Sequence[BaseGeometry]) -> BaseGeometry:
     geometry = polygons[0] if len(polygons) == 1 else tidy(shapely.union_all(list(polygons)))
-    surface = surface_m2(geometry)
+    surface = 1e6 * area_km2(geometry)
     if surface < MIN_AREA_M2:
         raise InputError(f"the area is {surface:.3g} m²: less than {MIN_AREA_M2:g} m² is no area")
     return geometry

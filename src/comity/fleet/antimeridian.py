@@ -22,6 +22,8 @@ from comity.core import InputError
 
 FloatArray = NDArray[np.float64]
 
+#: Longest edge of a bounding box.
+_MAX_EDGE_DEG = 90.0
 _PLACE = re.compile(r"^(.*?)\[\s*(\S+)\s+(\S+?)\s*\]$")
 
 
@@ -57,6 +59,41 @@ def polygon_on_earth(
     if result.is_empty:
         raise InputError(f"{what} has no area left beside its holes")
     return tidy(result)
+
+
+def mended_on_earth(shell: FloatArray, holes: Sequence[FloatArray] = ()) -> BaseGeometry:
+    """:func:`polygon_on_earth` for rings nobody drew: what rounding spoilt is mended instead of refused.
+
+    180° and −180° are one meridian here, never the two ends of a parallel. What has no area comes out as an
+    empty MultiPolygon. A ring that winds more than once raises :class:`InputError`.
+    """
+    result = _wrap(_mended(shell))
+    for hole in holes:
+        result = shapely.difference(result, _wrap(_mended(hole)))
+    return tidy(result)
+
+
+def bounding_box(
+    west: float, south: float, east: float, north: float, what: str = "bounding box"
+) -> BaseGeometry:
+    """The area between two meridians and two parallels, degrees; ``west > east`` crosses the antimeridian.
+
+    No edge of it is between 180° and 360° long, so that it can only be read in one way. Raises
+    :class:`InputError` for bounds out of range or in the wrong order.
+    """
+    for lat in (south, north):
+        if not -90.0 <= lat <= 90.0:
+            raise InputError(f"latitude {lat:g}° of {what} is outside ±90 (west, south, east, north)")
+    for lon in (west, east):
+        if not -180.0 <= lon <= 180.0:
+            raise InputError(f"longitude {lon:g}° of {what} is outside ±180 (west, south, east, north)")
+    if south >= north:
+        raise InputError(f"{what}: south {south:g} is not below north {north:g}")
+    if (east - west) % 360.0 == 0.0 and west >= east:
+        raise InputError(f"{what}: west {west:g} and east {east:g} are one meridian")
+    spans = [(west, east)] if west < east else [(west, 180.0), (-180.0, east)]
+    boxes = [shapely.box(left, south, right, north) for left, right in spans if left < right]
+    return tidy(shapely.segmentize(MultiPolygon(boxes), _MAX_EDGE_DEG))
 
 
 def tidy(geometry: BaseGeometry) -> BaseGeometry:
@@ -127,8 +164,19 @@ def _crossing(polygon: Polygon) -> str:
     return f"{verb} at lon {wrapped:.6g}, lat {lat:.6g}: draw it without the crossing"
 
 
-def _wrap(polygon: Polygon) -> BaseGeometry:
-    """A polygon in continuous longitudes cut at every 180° + k·360° and brought back to ±180°."""
+def _mended(ring: FloatArray) -> BaseGeometry:
+    """One ring as polygons in continuous longitudes, valid whatever it is."""
+    lon, lat = ring[:, 0], ring[:, 1]
+    polygon = _closed(unwrap(lon, lat, keep_full_turns=False), lat, "outline")
+    return (
+        polygon if polygon.is_valid else shapely.make_valid(polygon, method="structure", keep_collapsed=False)
+    )
+
+
+def _wrap(polygon: BaseGeometry) -> BaseGeometry:
+    """Polygons in continuous longitudes cut at every 180° + k·360° and brought back to ±180°."""
+    if polygon.is_empty:
+        return polygon
     west, _, east, _ = polygon.bounds
     if west >= -180.0 and east <= 180.0:
         return polygon
