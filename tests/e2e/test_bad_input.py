@@ -86,7 +86,7 @@ def test_is_refused_in_a_line_or_two_that_name_it(
     ("old", "new", "named"),
     [
         ('owner = "sputnix"', 'owner = "nobody"', "nobody"),
-        ('share = 0.36', 'share = 0.35', "0.99"),
+        ("share = 0.36", "share = 0.35", "0.99"),
         ('currency = "EUR"', 'currency = "XYZ"', "XYZ"),
     ],
 )

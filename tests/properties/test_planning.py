@@ -8,8 +8,16 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from comity.planning import CpSatSolver, GreedySolver, Problem, Stop, check, explain
-from comity.planning.codec import problem_from_dict, problem_to_dict, solution_from_dict, solution_to_dict
+from comity.core import decode, encode
+from comity.planning import (
+    CpSatSolver,
+    GreedySolver,
+    Problem,
+    Solution,
+    Stop,
+    check,
+    explain,
+)
 from unit.planning.tiny import best_by_trying, problems
 
 calm = settings(max_examples=120, deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -62,5 +70,5 @@ def test_every_task_left_out_has_a_reason_that_can_be_found_again(problem: Probl
 @given(problems())
 def test_problems_and_solutions_survive_json(problem: Problem) -> None:
     solution = GreedySolver().solve(problem, seed=7, stop=Stop())
-    assert problem_from_dict(json.loads(json.dumps(problem_to_dict(problem)))) == problem
-    assert solution_from_dict(json.loads(json.dumps(solution_to_dict(solution)))) == solution
+    assert decode(Problem, json.loads(json.dumps(encode(problem)))) == problem
+    assert decode(Solution, json.loads(json.dumps(encode(solution)))) == solution

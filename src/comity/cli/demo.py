@@ -51,7 +51,7 @@ def demo(
                 folder,
                 now=at,
                 seed=seed,
-                stops=(Stop(wall_s=10.0), Stop(wall_s=4.0), Stop(wall_s=4.0)),
+                stops=(Stop(wall_s=10.0, gap=5e-4), Stop(wall_s=4.0, gap=5e-4)),
                 step=step,
             )
             callback = step("report")

@@ -41,7 +41,7 @@ def encode(value: object) -> Json:
     if isinstance(value, BaseGeometry):
         return mapping(value)
     if is_dataclass(value):
-        return {name: encode(getattr(value, name)) for name in _field_names(type(value))}
+        return {field.name: encode(getattr(value, field.name)) for field in fields(value)}
     if isinstance(value, tuple | list | frozenset):
         return [encode(item) for item in (sorted(value) if isinstance(value, frozenset) else value)]
     if isinstance(value, Mapping):
@@ -55,14 +55,9 @@ def decode(kind: type[T], data: Json) -> T:
     Raises :class:`InputError` naming the type when the data does not fit it.
     """
     try:
-        return cast(T, _decoder(kind)(data))
+        return cast(T, _decoder(cast(Any, kind))(data))
     except (KeyError, TypeError, ValueError, AttributeError, ArithmeticError) as error:
         raise InputError(f"not the stored form of a {kind.__name__}: {error}") from error
-
-
-@cache
-def _field_names(kind: type) -> tuple[str, ...]:
-    return tuple(field.name for field in fields(kind))
 
 
 @cache

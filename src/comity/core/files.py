@@ -47,7 +47,7 @@ def write_whole(path: Path, content: bytes | memoryview) -> Path:
     What writers of the same file left when they were killed is swept away. Raises :class:`InputError` naming
     the file when it cannot be written.
     """
-    part = path.with_name(f".{path.name}.{os.getpid()}.{secrets.token_hex(4)}.part")
+    part = path.with_name(f".{path.name}.{os.getpid()}-{secrets.token_hex(4)}.part")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         _sweep(path)
@@ -67,7 +67,7 @@ def write_whole(path: Path, content: bytes | memoryview) -> Path:
 def _sweep(path: Path) -> None:
     """Remove part files of ``path`` left by processes that are gone."""
     for part in path.parent.glob(f".{glob.escape(path.name)}.*.part"):
-        pid = part.name.split(".")[-3]
+        pid = part.name.split(".")[-2].partition("-")[0]
         if pid.isdigit() and not _alive(int(pid)):
             part.unlink(missing_ok=True)
 

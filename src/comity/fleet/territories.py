@@ -165,7 +165,7 @@ def borders_in(west: float, south: float, east: float, north: float) -> MultiLin
     lines = [LineString(topology.arc(arc)) for arc in sorted(shared)]
     clipped = shapely.line_merge(MultiLineString(lines)).intersection(area) if lines else MultiLineString()
     parts = shapely.get_parts(clipped)
-    return MultiLineString([part for part in parts if part.geom_type == "LineString"])
+    return MultiLineString([part for part in parts if part.geom_type == "LineString" and not part.is_empty])
 
 
 @cache

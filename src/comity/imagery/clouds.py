@@ -20,7 +20,7 @@ from functools import cache
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy.special import betainc, betaincinv  # type: ignore[import-untyped]
+from scipy.special import betainc, betaincinv
 
 from comity.core import InputError
 from comity.imagery.ground import LonLatGrid, package_array

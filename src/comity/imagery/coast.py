@@ -12,7 +12,7 @@ from pyproj import Transformer
 from rasterio.enums import MergeAlg
 from rasterio.features import rasterize
 from rasterio.transform import Affine
-from scipy.ndimage import distance_transform_edt  # type: ignore[import-untyped]
+from scipy.ndimage import distance_transform_edt
 from shapely import affinity
 from shapely.geometry import box
 from shapely.geometry.base import BaseGeometry

@@ -16,7 +16,7 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.ndimage import map_coordinates, spline_filter, uniform_filter  # type: ignore[import-untyped]
+from scipy.ndimage import map_coordinates, spline_filter, uniform_filter
 
 from comity.core import ComityError
 

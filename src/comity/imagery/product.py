@@ -9,8 +9,6 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 
-from shapely.errors import EmptyPartError
-from shapely.geometry import MultiLineString
 from shapely.geometry.base import BaseGeometry
 
 import comity
@@ -227,10 +225,7 @@ def _files(
 
 
 def _lines(borders_in: BordersIn, footprint: BaseGeometry) -> BaseGeometry:
-    try:
-        return borders_in(*_around(footprint))
-    except EmptyPartError:  # no border in the box
-        return MultiLineString()
+    return borders_in(*_around(footprint))
 
 
 def _around(shape: BaseGeometry) -> tuple[float, float, float, float]:

@@ -167,7 +167,7 @@ class Scene:
         tables["gullies"] = table("gullies", 4_200.0, 1.0, 1.4 * fine)
         tables["texture"] = table("texture", 640.0, 0.85, 2 * self._pixel, 1.0)
         tables["shore"] = table("shore", 2_600.0, 0.6, 2 * fine, 520.0)
-        tables["lakeshore"] = table("lakeshore", 11_000.0, 0.58, 2 * fine, 2_300.0)
+        tables["lakeshore"] = table("lakeshore", 11_000.0, 0.58, 2 * fine, 4_500.0)
         tables["fields"] = table("fields", 5_000.0, 0.55, max(2 * self._pixel, 300.0), 2.4)
         tables["suburbs"] = table("suburbs", 3_500.0, 0.6, max(2 * self._pixel, 120.0), 2.2)
         tables["shelf"] = table("shelf", 9_000.0, 0.62, 2 * fine, 2.4)

@@ -56,6 +56,7 @@ def deliver(
     now: Epoch,
     seed: int = 0,
     max_pixels: int = 20_000_000,
+    quicklook_px: int = 1024,
     executor: Executor | None = None,
     progress: Progress = silent,
 ) -> list[ItemRecord]:
@@ -69,7 +70,13 @@ def deliver(
     delivered = []
 
     def make(product: Work) -> ItemFiles:
-        return make_item(product.acquisition, folder / "stac", seed=seed, max_pixels=max_pixels)
+        return make_item(
+            product.acquisition,
+            folder / "stac",
+            seed=seed,
+            max_pixels=max_pixels,
+            quicklook_px=quicklook_px,
+        )
 
     made = (executor or ThreadExecutor()).map(make, products)
     for number, (product, files) in enumerate(zip(products, made, strict=True)):

@@ -40,6 +40,8 @@ from comity.services import Candidate, OrderTask, service_of
 
 #: After the last acquisition may end, contacts are still planned for this long, to bring it down.
 DOWNLINK_TAIL_S = 12 * 3600.0
+#: Room on either side of an activity that stays as it is, for the turn to or from it.
+FIXED_MARGIN_S = 120.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -218,9 +220,10 @@ def _busy(
     spans: dict[str, list[tuple[float, float]]] = {}
     for activity in activities:
         name = owner(activity)
-        if name is not None and activity.interval.end > horizon.start:
-            start_s = max(0.0, activity.interval.start - horizon.start)
-            spans.setdefault(name, []).append((start_s, activity.interval.end - horizon.start))
+        end_s = activity.interval.end - horizon.start + FIXED_MARGIN_S
+        if name is not None and end_s > 0.0:
+            start_s = max(0.0, activity.interval.start - horizon.start - FIXED_MARGIN_S)
+            spans.setdefault(name, []).append((start_s, min(end_s, horizon.duration_s)))
     return {name: tuple(sorted(items)) for name, items in spans.items()}
 
 

@@ -23,6 +23,8 @@ Step = Callable[[str], Progress]
 DAY_S = 86_400.0
 #: More rounds than any request of ours lasts; a guard, not a plan.
 MAX_ROUNDS = 20
+#: Longer side of a walk's quicklooks: it makes a hundred of them.
+QUICKLOOK_PX = 640
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,7 +48,7 @@ def walk(
     seed: int,
     stops: tuple[Stop, ...],
     replan_after_s: float = DAY_S,
-    max_pixels: int = 600_000,
+    max_pixels: int = 400_000,
     executor: Executor | None = None,
     step: Step = lambda title: silent,
 ) -> Walk:
@@ -94,7 +96,16 @@ def walk(
         execute(store, now=at, until=at, seed=seed)
         begun = time.perf_counter()
         products = step(f"products {number}")
-        deliver(store, folder, now=at, seed=seed, max_pixels=max_pixels, executor=executor, progress=products)
+        deliver(
+            store,
+            folder,
+            now=at,
+            seed=seed,
+            max_pixels=max_pixels,
+            quicklook_px=QUICKLOOK_PX,
+            executor=executor,
+            progress=products,
+        )
         timed("products", begun)
         judge_items(store, offered_items(store), now=at, within_limits=True)
         expire_tasks(store, now=at)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from typing import ClassVar
 
 from comity.core import InputError, Progress, silent
 from comity.planning.coverage import sum_of_best
@@ -54,17 +55,13 @@ class CpSatSolver:
     qualities are rounded up, which keeps the bound true and makes it looser.
     """
 
+    name: ClassVar[str] = "cp-sat"
     workers: int = 2
     most_steps: int = 25_000
 
     def __post_init__(self) -> None:
         if self.workers < 1 or self.most_steps < 1:
             raise InputError(f"workers is {self.workers}, most_steps {self.most_steps}: 1 is the least")
-
-    @property
-    def name(self) -> str:
-        """What the solution calls this solver."""
-        return "cp-sat"
 
     def solve(self, problem: Problem, *, seed: int, stop: Stop, progress: Progress = silent) -> Solution:
         """See :class:`comity.planning.Solver`."""
@@ -107,6 +104,7 @@ class CpSatSolver:
                 reserve_s=_RESERVE * (stop.wall_s or 0.0),
                 workers=self.workers,
                 unit=formulation.worth_unit,
+                known=(best.selection.worth, best.upper),
                 progress=progress,
             )
             self._take(instance, best, formulation, outcome)

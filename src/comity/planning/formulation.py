@@ -20,7 +20,7 @@ slot; m_k ≥ 0 bits on board after gap k.
     m_last = 0                                             all is sent in the end
 
 Rounding to integers is always towards more room (recorded bits down, capacities up) and more worth, by
-about 1e-9, so that the programme's bound holds for the problem as stated.
+about 1e-9 a number, so that the bound holds for the problem as stated.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ from comity.planning.instance import Instance
 from comity.planning.selection import Selection
 
 #: Integers that stand for the whole worth, and for a spacecraft's whole memory.
-WORTH_UNITS = 1e9
+WORTH_UNITS = 1e10
 MEMORY_UNITS = 1e9
 #: Least integer that stands for the time one unit of memory takes to send.
 _TIME_UNITS = 1e6

@@ -15,6 +15,8 @@ from comity.planning.slew import rival_pairs
 
 #: Part of a task that may be missing without a reason being due.
 _WHOLE = 1 - 1e-9
+#: How many chances of a task, best first, are looked at.
+_CHANCES = 200
 
 
 def explain(problem: Problem, solution: Solution, task_id: str) -> Reason | None:
@@ -87,7 +89,7 @@ class _Case:
             return self._reason(task, part, _Obstacle("not-worth", text))
         # The best chance decides the reason; a chance that only a short search missed is told first.
         wanted.sort(key=lambda pair: (-pair[0], pair[1].start_s, pair[1].id))
-        obstacles = [(o, gain, self._obstacle(o, gain)) for gain, o in wanted[:200]]
+        obstacles = [(o, gain, self._obstacle(o, gain)) for gain, o in wanted[:_CHANCES]]
         for o, _, obstacle in obstacles:
             if obstacle.code == "time-limit":
                 return self._reason(task, part, obstacle, o, len(wanted))

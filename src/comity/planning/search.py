@@ -32,7 +32,7 @@ class _Watch(cp_model.CpSolverSolutionCallback):
 
     def __init__(self) -> None:
         super().__init__()
-        self.objective: float | None = None
+        self.objective = 0.0
 
     def on_solution_callback(self) -> None:
         self.objective = self.objective_value
@@ -47,13 +47,15 @@ def run(
     reserve_s: float,
     workers: int,
     unit: float,
+    known: tuple[float, float],
     progress: Progress,
 ) -> Outcome:
     """Solve ``model`` until proven, ``stop`` (less ``reserve_s`` of clock time) or a KeyboardInterrupt.
 
-    ``unit``: worth of one unit of the objective, for the progress report. CP-SAT runs in a thread of its
-    own, so that this one can report and be interrupted. With ``stop.work`` the workers take turns at
-    fixed points of deterministic time, so that the result does not depend on how fast each one is.
+    For the progress report: ``unit``, the worth of one unit of the objective, and ``known``, worth and
+    bound before the search. CP-SAT runs in a thread of its own, so that this one can report and be
+    interrupted. With ``stop.work`` the workers take turns at fixed points of deterministic time, so that
+    the result does not depend on how fast each one is.
     """
     solver = cp_model.CpSolver()
     parameters = solver.parameters
@@ -91,7 +93,9 @@ def run(
     Thread(target=solve, name="cp-sat", daemon=True).start()
     try:
         while not done.wait(_LOOK_S):
-            _report(progress, deadline, watch.objective, bounds[-1] if bounds else None, unit)
+            value = max(known[0], watch.objective * unit)
+            upper = min([known[1], *(b * unit for b in bounds[-1:])])
+            _report(progress, deadline, value, upper)
     except KeyboardInterrupt:
         interrupted = True
     finally:
@@ -103,15 +107,11 @@ def run(
     return _read(solver, model, bounds, interrupted)
 
 
-def _report(
-    progress: Progress, deadline: Deadline, objective: float | None, bound: float | None, unit: float
-) -> None:
-    message = "searching"
-    if objective is not None and bound is not None:
-        gap = max(0.0, bound - objective) / max(bound, 1e-300)
-        message = f"value {objective * unit:,.0f}, at most {bound * unit:,.0f} (gap {gap:.2%})"
+def _report(progress: Progress, deadline: Deadline, value: float, upper: float) -> None:
+    gap = max(0.0, upper - value) / max(upper, 1e-300)
     total = deadline.wall_s or 0.0
-    progress(min(deadline.elapsed_s, total) if total else 0.0, total or 1.0, message)
+    message = f"value {value:,.0f}, at most {upper:,.0f} (gap {gap:.2%})"
+    progress(min(deadline.elapsed_s, total), total or 1.0, message)
 
 
 def _read(

@@ -97,7 +97,7 @@ def test_an_area_may_hold_a_pole(ring: list[list[float]]) -> None:
 def test_a_drawn_area_is_checked_like_a_file() -> None:
     assert area_target(box(42, 11, 43, 12), "square").territories[:2] == ("DJI", "ETH")
     assert area_target(box(179, 66, 181, 67), "chukotka").geometry.bounds[::2] == (-180, 180)
-    with pytest.raises(InputError, match="'bow' crosses itself at lon 0.5, lat 0.5"):
+    with pytest.raises(InputError, match=r"'bow' crosses itself at lon 0\.5, lat 0\.5"):
         area_target(Polygon([(0, 0), (1, 1), (1, 0), (0, 1)]), "bow")
     with pytest.raises(InputError, match="spot: a Point is not an area"):
         area_target(Point(0, 0), "spot")

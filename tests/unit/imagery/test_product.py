@@ -88,16 +88,6 @@ def test_the_item_tells_the_truth_about_its_files(made: ItemFiles) -> None:
         assert item["assets"]["image"]["proj:transform"][:6] == list(image.transform)[:6]
 
 
-def breaks(item: dict[str, Any], *path: str | int, value: Any) -> None:
-    at: Any = item
-    for step in path[:-1]:
-        at = at[step]
-    at[path[-1]] = value
-    with pytest.raises(InputError) as caught:
-        validate_item(item)
-    assert str(path[-1]) in str(caught.value) or "comity" in str(caught.value)
-
-
 @pytest.mark.parametrize(
     ("path", "value"),
     [

@@ -8,8 +8,18 @@ from dataclasses import replace
 
 import pytest
 
-from comity.core import ComityError, InputError
-from comity.planning import CpSatSolver, GreedySolver, Problem, Solution, Solver, Stop, Task, check
+from comity.core import ComityError, InputError, UnknownIdError
+from comity.planning import (
+    CpSatSolver,
+    GreedySolver,
+    Problem,
+    Solution,
+    Solver,
+    Stop,
+    Task,
+    check,
+    explain,
+)
 from unit.planning.tiny import contact, craft, look, point, problem
 
 both = pytest.mark.parametrize("solver", [CpSatSolver(), GreedySolver()], ids=["cp-sat", "greedy"])
@@ -222,3 +232,9 @@ def test_a_problem_that_contradicts_itself_is_refused_by_name(message: str) -> N
 def test_a_stop_that_cannot_be_is_refused(figures: dict[str, float]) -> None:
     with pytest.raises(InputError):
         Stop(**figures)
+
+
+def test_an_unknown_task_cannot_be_explained() -> None:
+    given = problem([P], [], [])
+    with pytest.raises(UnknownIdError, match="unknown task 'zzz'; known: p"):
+        explain(given, plan(GreedySolver(), given), "zzz")

@@ -14,6 +14,9 @@ from comity.commerce import Ledger
 from comity.core import InputError
 from comity.operations.account import Account
 from comity.server.report import gallery, render_report, write_report
+from comity.server.report.lookup import Lookup
+from comity.server.report.money import money_view
+from comity.server.report.orders import order_views
 from unit.server.made_account import HOSTILE, HOSTILE_CITY, account
 
 TITLE = "Week 39 <b>&</b> after"
@@ -97,6 +100,7 @@ def test_hostile_names_are_text(page: Page) -> None:
 def test_simulation_and_sources_are_said(page: Page, made: Account) -> None:
     assert "Simulated execution" in page.text
     assert "made up for tests" in page.text
+    assert "8 figures of spacecraft and stations with a published source, 10 assumed" in page.text
     assert "Natural Earth" in page.text
     assert made.programme.price_book.note in page.text
     reported = replace(made, activities=tuple(replace(a, simulated=False) for a in made.activities))
@@ -116,14 +120,19 @@ def test_every_reason_and_refusal_is_there(page: Page, made: Account) -> None:
     for item in made.items:
         assert item.state_reason in page.text
     assert "3.95\u202f%" in page.text  # the first plan's gap: 1 - 7600 / 7912.5
-    assert "0.00\u202f% · optimal" in page.text
 
 
-def test_orders_money_adds_up(made: Account, folder: Path) -> None:
-    from comity.server.report.lookup import Lookup
-    from comity.server.report.money import money_view
-    from comity.server.report.orders import order_views
+def test_the_region_map_hatches_what_a_licence_limits(page: Page, made: Account) -> None:
+    hatched = [a for tag, a in page.elements if tag == "path" and "url(#" in a.get("style", "")]
+    bands = [target for target in made.requests[0].targets if target.id.startswith("band")]
+    assert len(hatched) == len(bands) == 3
+    assert all(a["class"] == "area coarsen" and a["d"].startswith("M") for a in hatched)
+    assert sum(a.get("class") == "area allow" for _, a in page.elements) == 1
+    for name in ("ETHIOPIA", "DJIBOUTI", "ERITREA", "SOMALILAND"):
+        assert name in page.text.upper()
 
+
+def test_orders_money_adds_up(made: Account) -> None:
     lookup = Lookup(made)
     for view in order_views(lookup):
         assert view.quote is not None

@@ -102,7 +102,7 @@ def test_every_posting_is_also_a_row_that_sums_to_zero(database_url: str) -> Non
 def test_a_file_that_is_no_database_is_refused_and_left_alone(tmp_path: Path, content: bytes) -> None:
     path = tmp_path / "notes.txt"
     path.write_bytes(content)
-    with pytest.raises(InputError, match="notes.txt"):
+    with pytest.raises(InputError, match=r"notes\.txt"):
         SqlStore(str(path))
     assert path.read_bytes() == content
 

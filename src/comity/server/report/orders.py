@@ -89,6 +89,11 @@ class OrderView:
         return sum(len(row.names) for row in self.licences if row.plain)
 
     @property
+    def areas(self) -> bool:
+        """Whether any task is an area, of which a part may be held."""
+        return any(row.part is not None for row in self.tasks)
+
+    @property
     def missed(self) -> tuple[str, ...]:
         """Names of what will not be delivered."""
         return tuple(
