@@ -6,6 +6,8 @@ import io
 import json
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
+from urllib.parse import unquote
 
 import pytest
 from PIL import Image
@@ -169,3 +171,21 @@ def test_paper_shows_the_timeline_whole(browser: Browser, page: str, tmp_path: P
     browser.call("Emulation.setEmulatedMedia", media="print")
     assert browser.js("(t => t.scrollWidth <= t.clientWidth + 1)(document.querySelector('.tl'))")
     assert not browser.js("document.querySelector('nav.jump').checkVisibility()")
+
+
+def test_the_demos_report_is_sound(browser: Browser, demo: Any) -> None:
+    """The page that ``comity demo`` leaves: real quicklooks, real sizes, links to files that are there."""
+    report: Path = demo.folder / "report.html"
+    assert report.stat().st_size < 8_000_000
+    browser.resize(400)
+    browser.open(report.as_uri())
+    browser.js("document.querySelectorAll('details').forEach(d => { d.open = true; })")
+    browser.js("document.querySelectorAll('img').forEach(i => { i.loading = 'eager'; })")
+    browser.js("Promise.all([...document.images].map(i => i.decode()))")
+    assert browser.js("document.images.length") > 10
+    assert browser.js("document.documentElement.scrollWidth") <= 400
+    assert not browser.reported("Runtime.exceptionThrown", "Runtime.consoleAPICalled", "Log.entryAdded")
+    links = browser.js("[...document.querySelectorAll('.gallery a')].map(a => a.getAttribute('href'))")
+    assert links
+    assert all((demo.folder / unquote(link)).is_file() for link in links)
+    assert browser.js("document.querySelectorAll('.area.coarsen, .area.refuse').length") >= 3

@@ -29,8 +29,7 @@ mkdir -p "$UV_PROJECT_ENVIRONMENT/bin"
 cat >"$UV_PROJECT_ENVIRONMENT/bin/python" <<'END'
 #!/bin/sh
 [ "$1" = -c ] && [ $# = 2 ] && case $2 in *version_info*) exit 0 ;; esac
-for last; do :; done
-if [ "$last" = --help ]; then exit 1; fi
+[ "$3" = _warm ] && echo "warm" >>"$LOG" && exit 0
 echo "python $* in $PWD" >>"$LOG"
 [ "${FAIL-}" != "$2" ]
 END
@@ -87,7 +86,8 @@ def test_demo_sets_up_once_from_the_lock_and_runs_where_the_caller_stands(checko
     checkout.program("uv", UV)
     done = checkout.run("demo", "--dir", "my demo")
     assert done.returncode == 0, done.stderr
-    sync, demo = checkout.did()
+    sync, warm, demo = checkout.did()
+    assert warm == "warm"
     assert "sync" in sync and "--frozen" in sync and "--inexact" in sync and sync.endswith("(never)")
     assert demo == f"python -m comity demo --dir my demo in {checkout.bin}"
 
@@ -95,7 +95,7 @@ def test_demo_sets_up_once_from_the_lock_and_runs_where_the_caller_stands(checko
     assert [line.split()[0] for line in checkout.did()] == ["python"]  # no second set-up
     (checkout.root / "uv.lock").write_text("version = 1\nrevision = 2\n")
     checkout.run("windows", "--help-me")
-    assert [line.split()[0] for line in checkout.did()] == ["uv", "python"]  # the lock changed
+    assert [line.split()[0] for line in checkout.did()] == ["uv", "warm", "python"]  # the lock changed
 
 
 def test_exit_codes_pass_through_and_checks_stop_at_the_first_failure(checkout: Checkout) -> None:
@@ -120,7 +120,7 @@ def test_an_unknown_benchmark_lists_those_there_are(checkout: Checkout) -> None:
         assert "there are: access" in done.stderr
     checkout.program("uv", UV)
     assert checkout.run("bench", "access", "--row", "2").returncode == 0
-    sync, bench = checkout.did()
+    sync, _, bench = checkout.did()
     assert "--group bench" in sync
     assert bench.startswith(f"python {checkout.root}/benchmarks/access.py --row 2 in")
 
@@ -159,7 +159,7 @@ def test_without_uv_venv_and_pip_the_pinned_wheel_is_fetched_and_checked(checkou
     lock.write_text(LOCK.format(wheel=url, digest=sha256(file.read_bytes()).hexdigest()))
     done = checkout.run("demo")
     assert done.returncode == 0, done.stderr
-    assert [line.split()[0] for line in checkout.did()] == ["uv", "python"]
+    assert [line.split()[0] for line in checkout.did()] == ["uv", "warm", "python"]
     assert sorted(p.name for p in (checkout.root / ".uv").iterdir()) == ["bin"]
 
 

@@ -9,8 +9,8 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-from comity.core import InputError
-from comity.imagery.files import file_name, folder, json_bytes, write_whole
+from comity.core import InputError, write_whole
+from comity.imagery.files import file_name, folder, json_bytes
 from comity.imagery.product import ItemFiles
 from comity.imagery.schemas import STAC_VERSION, validate, validate_item
 

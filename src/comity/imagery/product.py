@@ -12,12 +12,12 @@ from typing import Any
 from shapely.geometry.base import BaseGeometry
 
 import comity
-from comity.core import Epoch, InputError
+from comity.core import Epoch, InputError, write_whole
 from comity.fleet import territories
 from comity.imagery import ground
 from comity.imagery.acquisition import Acquisition
 from comity.imagery.coast import LandIn
-from comity.imagery.files import file_name, folder, json_bytes, multihash, write_whole
+from comity.imagery.files import file_name, folder, json_bytes, multihash
 from comity.imagery.geotiff import cloud_optimised
 from comity.imagery.grid import ImageGrid, image_grid, unwrap
 from comity.imagery.quicklook import quicklook_png

@@ -9,9 +9,8 @@ import pystac
 import pytest
 from shapely.geometry import box
 
-from comity.core import InputError
+from comity.core import InputError, write_whole
 from comity.imagery import ItemFiles, make_item, write_catalogue
-from comity.imagery.files import write_whole
 from comity.imagery.schemas import validate
 from unit.imagery.acquired import acquisition
 

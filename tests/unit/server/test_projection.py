@@ -10,14 +10,13 @@ import shapely
 from hypothesis import given
 from hypothesis import strategies as st
 from pyproj import Proj
-from shapely.geometry import LineString, MultiPolygon, Polygon
 
 from comity.server.report.ground import WORLD_FILE
 from comity.server.report.projection import (
     Azimuthal,
     equal_earth,
+    line_on_earth,
     region_canvas,
-    split_at_antimeridian,
     world_canvas,
 )
 
@@ -69,23 +68,8 @@ def test_a_region_lies_inside_its_canvas(west: float, south: float, wide: float,
     assert 1.4 < canvas.width / canvas.height < 2.1
 
 
-@pytest.mark.parametrize(
-    "ring",
-    [
-        [(179, -19), (-179, -19), (-179, -17), (179, -17)],  # an edge jumps
-        [(179, -19), (181, -19), (181, -17), (179, -17)],  # longitudes run past 180
-        [(-181, -19), (-179, -19), (-179, -17), (-181, -17)],
-    ],
-)
-def test_ground_across_the_antimeridian_is_drawn_on_both_sides(ring: list[tuple[float, float]]) -> None:
-    split = split_at_antimeridian(Polygon(ring))
-    assert isinstance(split, MultiPolygon)
-    assert split.area == pytest.approx(4.0)
-    assert sorted(part.bounds for part in split.geoms) == [(-180, -19, -179, -17), (179, -19, 180, -17)]
-
-
 def test_a_track_across_the_antimeridian_does_not_cross_the_map() -> None:
-    split = split_at_antimeridian(LineString([(170, 0), (178, 20), (-174, 40), (-166, 60)]))
+    split = line_on_earth(np.array([170.0, 178.0, -174.0, -166.0]), np.array([0.0, 20.0, 40.0, 60.0]))
     path = world_canvas().path(split)
     assert path.count("M") == 2
     assert max(part.length for part in split.geoms) < 60

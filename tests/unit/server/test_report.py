@@ -17,7 +17,8 @@ from comity.server.report import gallery, render_report, write_report
 from comity.server.report.lookup import Lookup
 from comity.server.report.money import money_view
 from comity.server.report.orders import order_views
-from unit.server.made_account import HOSTILE, HOSTILE_CITY, account
+from unit.server.made_account import account
+from unit.server.made_programme import HOSTILE, HOSTILE_CITY
 
 TITLE = "Week 39 <b>&</b> after"
 

@@ -16,7 +16,7 @@ from comity.server.report import text
 from comity.server.report.drawing import Layer, MapView, Mark, Shape, spread_labels
 from comity.server.report.ground import borders, region_ground, territory_labels, view_box, world_ground
 from comity.server.report.lookup import Lookup, short_name
-from comity.server.report.projection import Canvas, dense, region_canvas, split_at_antimeridian, world_canvas
+from comity.server.report.projection import Canvas, dense, region_canvas, world_canvas
 from comity.server.report.tracks import Track
 
 #: An area wider or higher than this (degrees) is not zoomed in on: the world map shows it.
@@ -191,9 +191,7 @@ def _footprints(
     for activity in acquisitions:
         if activity.footprint is None:
             continue
-        ground = split_at_antimeridian(activity.footprint)
-        if view is not None:
-            ground = ground.intersection(view)
+        ground = activity.footprint if view is None else activity.footprint.intersection(view)
         states = {item.state for item in lookup.items_of.get(activity.id, ())}
         state = "refused" if states == {"refused"} else activity.state
         lost = state in ("refused", "failed")

@@ -8,7 +8,7 @@ taken on a sphere: at the scale of a picture the ellipsoid does not show.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -16,8 +16,10 @@ import numpy as np
 import shapely
 from numpy.typing import NDArray
 from shapely.affinity import translate
-from shapely.geometry import LineString, MultiLineString, MultiPolygon, Polygon
+from shapely.geometry import LineString, MultiLineString, Polygon
 from shapely.geometry.base import BaseGeometry
+
+from comity.fleet.antimeridian import unwrap
 
 FloatArray = NDArray[np.float64]
 
@@ -143,46 +145,21 @@ def region_canvas(
     )
 
 
-def split_at_antimeridian(geometry: BaseGeometry) -> BaseGeometry:
-    """The same ground with longitudes in −180 … 180, where neighbours jumped over 180° or went beyond it."""
-    parts = []
-    for part in getattr(geometry, "geoms", [geometry]):
-        if isinstance(part, Polygon):
-            whole: BaseGeometry = Polygon(
-                _unwrap(part.exterior.coords), [_unwrap(r.coords) for r in part.interiors]
-            )
-        elif isinstance(part, LineString):
-            whole = LineString(_unwrap(part.coords))
-        else:
-            parts.append(part)
-            continue
-        west, _, east, _ = whole.bounds
-        if west >= -180.0 and east <= 180.0:
-            parts.append(whole)
-            continue
-        if isinstance(whole, Polygon) and not whole.is_valid:
-            whole = whole.buffer(0)
-        for turn in range(math.floor((west + 180) / 360), math.ceil((east - 180) / 360) + 1):
-            window = shapely.box(-180 + 360 * turn, -90, 180 + 360 * turn, 90)
-            inside = translate(whole.intersection(window), -360.0 * turn)
-            parts.extend(p for p in getattr(inside, "geoms", [inside]) if not p.is_empty)
-    polygons = [p for p in parts if isinstance(p, Polygon)]
-    if polygons:
-        return polygons[0] if len(polygons) == 1 else MultiPolygon(polygons)
-    lines = [p for p in parts if isinstance(p, LineString)]
-    return MultiLineString(lines) if lines else geometry
+def line_on_earth(lon: FloatArray, lat: FloatArray) -> BaseGeometry:
+    """A line through positions (n,) degrees, cut where it crosses the antimeridian."""
+    whole = LineString(np.stack([unwrap(lon, lat), lat], axis=-1))
+    west, _, east, _ = whole.bounds
+    parts: list[BaseGeometry] = []
+    for turn in range(math.floor((west + 180) / 360), math.ceil((east - 180) / 360) + 1):
+        window = shapely.box(-180 + 360 * turn, -90, 180 + 360 * turn, 90)
+        parts += shapely.get_parts(translate(whole.intersection(window), -360.0 * turn)).tolist()
+    lines = [part for part in parts if isinstance(part, LineString) and not part.is_empty]
+    return lines[0] if len(lines) == 1 else MultiLineString(lines)
 
 
 def dense(geometry: BaseGeometry) -> BaseGeometry:
     """Edges cut so that a curved projection draws them curved."""
     return shapely.segmentize(geometry, _EDGE_DEG)
-
-
-def _unwrap(coordinates: Iterable[tuple[float, ...]]) -> FloatArray:
-    points = np.array([c[:2] for c in coordinates], dtype=np.float64)
-    # Exactly half-way round is not a jump: a ring may run along a whole parallel.
-    points[:, 0] = np.unwrap(points[:, 0], discont=180.0 + 1e-9, period=360.0)
-    return points
 
 
 def _lines(geometry: BaseGeometry) -> Iterator[tuple[FloatArray, bool]]:

@@ -6,14 +6,13 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
-from shapely.geometry import LineString
 from shapely.geometry.base import BaseGeometry
 
 from comity.core import Epoch, InputError, Interval
 from comity.fleet import Programme
 from comity.operations.records import Activity
 from comity.orbits import EarthOrientation, PropagationError, SGP4Trajectory, ecef_to_geodetic
-from comity.server.report.projection import split_at_antimeridian
+from comity.server.report.projection import line_on_earth
 
 #: A track is drawn this long (s) before and after what was acquired, with a point every so often.
 AROUND_S = 240.0
@@ -32,13 +31,14 @@ class Track:
 def pass_tracks(programme: Programme, activities: Iterable[Activity]) -> list[Track]:
     """One track per pass with an acquisition; passes less than twice ``AROUND_S`` apart join.
 
-    A spacecraft whose elements have no position then, or a time outside the Earth orientation data, is
-    left without a track: the plan's own figures do not hang on the drawing.
+    A spacecraft without elements, elements without a position then, or a time outside the Earth
+    orientation data leave no track: the plan's own figures do not hang on the drawing.
     """
     eop = EarthOrientation.bundled()
+    norad_ids = {craft.id: craft.norad_id for craft in programme.spacecraft}
     tracks = []
     for spacecraft, spans in _passes(activities).items():
-        elements = programme.elements.get(programme.craft(spacecraft).norad_id)
+        elements = programme.elements.get(norad_ids.get(spacecraft, 0))
         if elements is None:
             continue
         for interval in spans:
@@ -48,7 +48,7 @@ def pass_tracks(programme: Programme, activities: Iterable[Activity]) -> list[Tr
             except (PropagationError, InputError):
                 continue
             lon, lat, _ = ecef_to_geodetic(position)
-            line = split_at_antimeridian(LineString(np.stack([lon, lat], axis=-1)))
+            line = line_on_earth(lon, lat)
             tracks.append(Track(spacecraft=spacecraft, interval=interval, line=line))
     return tracks
 
