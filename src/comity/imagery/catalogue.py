@@ -56,12 +56,14 @@ def write_catalogue(
         home = folder(root / file_name(name)) / "collection.json"
         shown = titles.get(name, name)
         for document, path in members:
-            document["collection"] = name
-            document["links"] = [
+            links = [
                 _link("root", root / "catalog.json", path, title=title),
                 _link("parent", home, path, title=shown),
                 _link("collection", home, path, title=shown),
             ]
+            if (document.get("collection"), document["links"]) == (name, links):
+                continue  # as an earlier call left it, valid
+            document["collection"], document["links"] = name, links
             validate_item(document)
             _write(path, document)
         _write(home, _collection(name, shown, members, home, root / "catalog.json", title))
@@ -89,7 +91,6 @@ def _read(path: Path) -> Json:
         raise InputError(f"item {path} is missing: make it again") from error
     except ValueError as error:
         raise InputError(f"item {path} is not JSON: {error}") from error
-    validate_item(document)
     return document
 
 

@@ -65,7 +65,7 @@ def quicklook_png(
     _stamp(shown, mark)
     framed = _with_banner(shown, [_plain(line) for line in caption], mark)
     out = io.BytesIO()
-    framed.save(out, "PNG", compress_level=4)
+    framed.save(out, "PNG", compress_level=2)
     return out.getvalue()
 
 

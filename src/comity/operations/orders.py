@@ -336,13 +336,16 @@ def close_if_done(work: UnitOfWork, order_id: str, now: Epoch) -> Order:
         return order
     accepted = work.items.all(order=order_id, state="accepted")
     lost = [task for task in tasks if task.state == "failed"]
-    text = f"{len(accepted)} items accepted"
+    parts = [task for task in tasks if task.reason_code == "partial"]
+    text = f"{len(accepted)} item{'s' * (len(accepted) != 1)} accepted"
+    if parts:
+        text += f"; {len(parts)} of {len(tasks)} tasks in part, the rest credited"
     if lost:
-        text += f"; {len(lost)} tasks failed and are credited"
+        text += f"; {len(lost)} of {len(tasks)} tasks failed and credited"
     if accepted:
         if order.status not in ("processing", "scheduled"):
             order = advance(order, now, "processing" if order.status == "tasked" else "scheduled")
-        order = advance(order, now, "completed", "partial_delivery" if lost else None, text)
+        order = advance(order, now, "completed", "partial_delivery" if lost or parts else None, text)
     else:
         order = advance(order, now, "failed", "no_delivery", text)
     credit_rest(work, order_id, now, "not delivered within the order's time")

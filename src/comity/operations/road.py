@@ -47,7 +47,7 @@ def walk(
     now: Epoch,
     seed: int,
     stops: tuple[Stop, ...],
-    replan_after_s: float = DAY_S,
+    replan_after_s: float = 1.5 * DAY_S,
     max_pixels: int = 400_000,
     executor: Executor | None = None,
     step: Step = lambda title: silent,
