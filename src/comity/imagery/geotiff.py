@@ -94,7 +94,8 @@ def _pack(image: DatasetReader, name: str) -> None:
         BLOCKSIZE=str(_TILE),
         OVERVIEW_RESAMPLING="AVERAGE",
         BIGTIFF="IF_SAFER",
-        NUM_THREADS="2",
+        # Products are packed side by side; GDAL's one pool of workers can then wait for itself for ever.
+        NUM_THREADS="1",
     )
 
 

@@ -4,6 +4,7 @@ from comity.operations.account import Account, read_account
 from comity.operations.delivery import Judgement, deliver, judge_items, offered_items
 from comity.operations.execution import ExecutionSummary, Outcome, execute, simulate
 from comity.operations.explain import OrderAccount, TaskAccount, explain_order
+from comity.operations.licences import licence_decisions
 from comity.operations.memory import MemoryStore
 from comity.operations.orders import (
     add_request,
@@ -12,7 +13,6 @@ from comity.operations.orders import (
     cancel_order,
     expire_tasks,
     find_opportunities,
-    licence_decisions,
     make_quote,
     place_order,
 )

@@ -10,10 +10,8 @@ import shapely
 
 from comity.access import ImagingWindow
 from comity.commerce import (
-    Decision,
     Quote,
     asked_quantity,
-    decide,
     open_billing,
     price_of,
     quote_request,
@@ -30,6 +28,7 @@ from comity.core import (
     silent,
 )
 from comity.fleet import PriceUnit, Programme, Request, Target, area_km2
+from comity.operations.licences import deliverable, licence_decisions
 from comity.operations.ports import Store, UnitOfWork
 from comity.operations.records import OpportunitySet, Order, OrderStatus, OrderStatusCode
 from comity.operations.settlement import book, credit_rest
@@ -143,9 +142,10 @@ def find_opportunities(
     with store.begin() as work:
         programme, request = work.programme(), work.requests.get(request_id)
         known = work.opportunities.all(request=request_id)
-    if known and known[-1].elements == _elements_digest(programme):
+    start = max(now, request.interval.start)
+    if known and known[-1].elements == _elements_digest(programme) and known[-1].interval.start <= start:
         return known[-1]
-    interval = Interval(max(now, request.interval.start), request.interval.end)
+    interval = Interval(start, request.interval.end)
     windows = service_of(request.product.service).find(
         programme,
         request,
@@ -171,25 +171,6 @@ def _elements_digest(programme: Programme) -> str:
     return "/".join(f"{n}@{e.epoch.iso(3)}" for n, e in sorted(programme.elements.items()))
 
 
-def licence_decisions(programme: Programme, request: Request, now: Epoch) -> tuple[Decision, ...]:
-    """What every owner's rules say of each target, at each GSD its suitable instruments give."""
-    offers = sorted(
-        {(craft.owner, instrument.gsd_m) for craft, instrument in suitable_instruments(programme, request)}
-    )
-    return tuple(
-        decide(
-            programme.rules,
-            customer=request.customer,
-            target=target,
-            owner=owner,
-            gsd_m=gsd_m,
-            at=now,
-        )
-        for target in request.targets
-        for owner, gsd_m in offers
-    )
-
-
 def make_quote(
     store: Store,
     request_id: str,
@@ -205,6 +186,7 @@ def make_quote(
         decisions = licence_decisions(programme, request, now)
         unit = price_of(programme.price_book, request.product.id).unit
         allowed = {d.inputs.target for d in decisions if d.effect != "refuse"}
+        ahead = [w for w in found.windows if (w.interval.start if w.whole else w.interval.end) > now]
         quote = quote_request(
             programme.price_book,
             request,
@@ -212,7 +194,7 @@ def make_quote(
             quote_id=work.next_id("quote"),
             now=now,
             feasible={
-                target.id: _feasible(unit, request, target, found.windows)
+                target.id: _feasible(unit, request, target, ahead)
                 for target in request.targets
                 if target.id in allowed
             },
@@ -225,17 +207,17 @@ def _feasible(
     unit: PriceUnit, request: Request, target: Target, windows: Sequence[ImagingWindow]
 ) -> Decimal | int:
     """How much of a target there are windows for: periods with one, or km² under their footprints."""
-    mine = [w for w in windows if w.target.split("/strip-")[0] == target.id]
-    if unit == "km2":
-        asked = asked_quantity(unit, request, target)
-        if not mine:
-            return Decimal(0)
-        seen = shapely.union_all([w.footprint for w in mine]).intersection(target.geometry)
-        return min(asked, Decimal(area_km2(seen)))
-    if request.product.repeat_s is None:
-        return 1 if mine else 0
-    period = request.product.repeat_s
-    return len({int((w.interval.start - request.interval.start) // period) for w in mine})
+    period = request.product.repeat_s or request.interval.duration_s
+    periods: dict[int, list[ImagingWindow]] = {}
+    for window in windows:
+        if window.target.split("/strip-")[0] == target.id:
+            number = int((window.interval.start - request.interval.start) // period)
+            periods.setdefault(number, []).append(window)
+    if unit != "km2":
+        return len(periods)
+    seen = (shapely.union_all([w.footprint for w in mine]) for mine in periods.values())
+    feasible = sum((Decimal(area_km2(each.intersection(target.geometry))) for each in seen), Decimal(0))
+    return min(asked_quantity(unit, request, target), feasible)
 
 
 def place_order(store: Store, quote_id: str, *, now: Epoch) -> Order:
@@ -262,33 +244,21 @@ def place_order(store: Store, quote_id: str, *, now: Epoch) -> Order:
             created=now,
             statuses=(OrderStatus(at=now, code="received"),),
         )
+        targets = {target.id: target for target in request.targets}
+        # The quote charges what there were windows for; a task's worth is that of all of it.
         values = {
             line.target: float((line.base + line.surcharge + line.minimum_part).amount)
+            * float(max(asked_quantity(line.unit, request, targets[line.target]) / line.quantity, 1))
             for line in quote.lines
         }
         for task in service_of(request.product.service).tasks(
-            order_id, request, values, _deliverable(programme, request, quote)
+            order_id, request, values, deliverable(programme, request, quote)
         ):
             work.tasks.put(_with_refusal(task, quote))
         left_out = f"; {len(quote.not_offered)} targets not offered" if quote.not_offered else ""
         order = advance(order, now, "accepted", None, f"{len(quote.lines)} targets ordered{left_out}")
         work.orders.put(order)
         return order
-
-
-def _deliverable(programme: Programme, request: Request, quote: Quote) -> dict[str, dict[str, float]]:
-    """Target → ``spacecraft/instrument`` → finest GSD that may be delivered, for targets in the quote."""
-    by_offer = {(d.inputs.target, d.inputs.owner, d.inputs.gsd_m): d for d in quote.decisions}
-    charged = {line.target for line in quote.lines}
-    allowed: dict[str, dict[str, float]] = {target: {} for target in charged}
-    for craft, instrument in suitable_instruments(programme, request):
-        for target in charged:
-            decision = by_offer[(target, craft.owner, instrument.gsd_m)]
-            if decision.effect == "coarsen" and decision.deliver_gsd_m is not None:
-                allowed[target][f"{craft.id}/{instrument.id}"] = decision.deliver_gsd_m
-            elif decision.effect == "allow":
-                allowed[target][f"{craft.id}/{instrument.id}"] = 0.0
-    return allowed
 
 
 def _with_refusal(task: OrderTask, quote: Quote) -> OrderTask:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from pathlib import Path
 
@@ -54,11 +54,13 @@ def charge(work: UnitOfWork, item: ItemRecord, at: Epoch) -> Invoice:
     if activity.received_by is not None:
         station = programme.station(activity.received_by)
         usages.append(Usage(partner=station.owner, kind="station", weight=max(1, round(activity.bits))))
-    book(
-        work,
+    booked = [
         invoice_transaction(invoice),
         split_invoice(invoice, usages, programme.partners, programme.price_book, at=at),
-    )
+    ]
+    if activity.simulated:
+        booked = [replace(each, memo=f"{each.memo} (simulated execution)") for each in booked]
+    book(work, *booked)
     work.billings.put(billing.with_invoice(invoice))
     return invoice
 

@@ -32,7 +32,7 @@ def test_check_shows_partners_fleet_prices_rules_and_what_is_assumed() -> None:
         "hr-area High resolution area 3 20% 1.20 EUR a km² 900.00 EUR",
         "1 EUR = 1.1166 USD 2024-09-20 European Central Bank",
         "70 % to the satellites' owners, 20 % to the stations', 10 % to all by share",
-        "twenty-capitals capitals-exhibition hr-scene 20 10%",
+        "twenty-capitals capitals-exhibition hr-scene 20 20%",
         "The programme is in order.",
         "figures are assumed, not published",
     ):
