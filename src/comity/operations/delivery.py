@@ -9,11 +9,11 @@ from pathlib import Path
 import shapely
 from shapely.geometry.base import BaseGeometry
 
-from comity.core import Epoch, Executor, Progress, StateError, ThreadExecutor, silent
+from comity.core import Epoch, Executor, InputError, Progress, StateError, ThreadExecutor, silent
 from comity.fleet import Programme, Request
 from comity.imagery import Acquisition, ItemFiles, make_item, write_catalogue
 from comity.operations.execution import reopen
-from comity.operations.orders import close_if_done
+from comity.operations.orders import close_if_done, finished
 from comity.operations.ports import Store, UnitOfWork
 from comity.operations.records import Activity, ItemRecord
 from comity.operations.settlement import charge
@@ -64,10 +64,12 @@ def deliver(
 
     Each product's files appear whole, then its record is kept; a run that is killed between the two
     makes the same bytes again, so nothing is lost or doubled. The catalogue is written last, from all
-    items. ``max_pixels`` bounds an image; the pixel used is stated beside the native GSD.
+    items. ``max_pixels`` bounds an image; the pixel used is stated beside the native GSD. Raises
+    :class:`InputError`, before anything is made, where ``folder`` does not hold what was delivered before.
     """
+    _check_folder(store, folder)
     products = waiting_products(store)
-    delivered = []
+    delivered: list[ItemRecord] = []
 
     def make(product: Work) -> ItemFiles:
         return make_item(
@@ -82,9 +84,12 @@ def deliver(
     for number, (product, files) in enumerate(zip(products, made, strict=True)):
         progress(number, len(products), product.acquisition.id)
         with store.begin() as work:
-            record = _record(product, files, folder, now)
-            work.items.put(record)
-            delivered.append(record)
+            # Another process may have offered it meanwhile, or the customer cancelled.
+            order = work.orders.get(product.acquisition.order)
+            if order.status != "user_cancelled" and not work.items.all(activity=product.activity.id):
+                record = _record(product, files, folder, now)
+                work.items.put(record)
+                delivered.append(record)
     progress(len(products), len(products), "catalogue")
     with store.begin() as work:
         programme, items = work.programme(), work.items.all()
@@ -93,13 +98,23 @@ def deliver(
     return delivered
 
 
+def _check_folder(store: Store, folder: Path) -> None:
+    with store.begin() as work:
+        lost = [item for item in work.items.all() if not (folder / item.path).is_file()]
+    if lost:
+        raise InputError(
+            f"{folder} does not hold {lost[0].path} ({len(lost)} delivered items are not there): name the "
+            "folder of the earlier deliveries, or bring their files back"
+        )
+
+
 def _describe(work: UnitOfWork, programme: Programme, request: Request, activity: Activity) -> Work:
     task = work.tasks.get(str(activity.task))
     target = next(t for t in request.targets if t.id == task.target)
     craft = programme.craft(activity.spacecraft)
     instrument = programme.instrument(craft.id, str(activity.instrument))
     station = programme.station(str(activity.received_by))
-    look = activity.look
+    look, licence = activity.look, activity.licence
     if look is None or activity.footprint is None or activity.elements_epoch is None:
         raise StateError(f"{activity.id} has no geometry: it was not made by plan make")
     footprint = activity.footprint
@@ -121,7 +136,11 @@ def _describe(work: UnitOfWork, programme: Programme, request: Request, activity
             end=activity.interval.end,
             footprint=footprint,
             native_gsd_m=look.gsd_m,
-            delivered_gsd_m=max(look.gsd_m, task.deliver_gsd_m[f"{craft.id}/{instrument.id}"]),
+            delivered_gsd_m=max(
+                look.gsd_m,
+                task.deliver_gsd_m[f"{craft.id}/{instrument.id}"],
+                licence.deliver_gsd_m or 0.0 if licence is not None else 0.0,
+            ),
             bands=instrument.bands,
             off_nadir_deg=look.off_nadir_deg,
             incidence_deg=look.incidence_deg,
@@ -129,7 +148,7 @@ def _describe(work: UnitOfWork, programme: Programme, request: Request, activity
             sun_elevation_deg=look.sun_elevation_deg,
             sun_azimuth_deg=look.sun_azimuth_deg,
             cloud=activity.cloud if activity.cloud is not None else 0.0,
-            cloud_source=activity.cloud_source,
+            cloud_source=activity.cloud_source or "not reported: taken as clear",
             ascending=activity.ascending,
             providers=(
                 (owner.name, "producer"),
@@ -225,15 +244,11 @@ def judge_items(
                 work.items.put(replace(record, state="accepted"))
                 charge(work, record, now)
                 accepted.append(record.id)
-                done = len(task.got) == len(task.cell_points) and task.state == "acquired"
-                if done:
-                    work.tasks.put(_finished(work, task))
+                if task.state == "acquired":
+                    work.tasks.put(finished(work, task, now))
             else:
                 work.items.put(replace(record, state="refused", state_reason=why))
-                activity = work.activities.get(record.activity)
-                lost = set(activity.cells)
-                kept = tuple(cell for cell in task.got if cell not in lost)
-                task, may = reopen(replace(task, got=kept), now, why)
+                task, may = _without(work, task, now, why)
                 work.tasks.put(task)
                 refused.append(record.id)
                 if may:
@@ -242,10 +257,16 @@ def judge_items(
     return Judgement(accepted=tuple(accepted), refused=tuple(refused), retried=tuple(retried))
 
 
-def _finished(work: UnitOfWork, task: OrderTask) -> OrderTask:
-    """Done when no acquisition of the task awaits its product or the customer's word."""
-    acquisitions = work.activities.all(task=task.id, state="done")
-    judged = {item.activity for item in work.items.all(task=task.id) if item.state != "offered"}
-    if all(a.id in judged for a in acquisitions):
-        return replace(task, state="done", reason_code="", reason_text="")
-    return task
+def _without(work: UnitOfWork, task: OrderTask, now: Epoch, why: str) -> tuple[OrderTask, bool]:
+    """The task after an item of it was refused, and whether it is tried again.
+
+    What other images of it show is kept: strips overlap. A cancelled order tries nothing again.
+    """
+    refused = {item.activity for item in work.items.all(task=task.id, state="refused")}
+    standing = [a for a in work.activities.all(task=task.id, state="done") if a.id not in refused]
+    task = replace(task, got=tuple(sorted({cell for a in standing for cell in a.cells})))
+    if task.state == "cancelled":
+        return task, False
+    if standing and len(task.got) == len(task.cell_points):
+        return finished(work, replace(task, state="acquired"), now), False
+    return reopen(task, now, why)

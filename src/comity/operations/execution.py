@@ -133,17 +133,41 @@ def _apply(work: UnitOfWork, activity: Activity, outcome: Outcome, *, simulated:
 
 
 def _receive(work: UnitOfWork, executed: Iterable[Activity]) -> int:
-    """Note on each acquisition that a finished downlink brought which station received it."""
+    """Note on each acquisition that finished downlinks brought whole which station received the last of it.
+
+    Satellites and stations may report in any order, so both what was acquired and what was sent now is
+    looked at.
+    """
+    touched = {name for a in executed for name in ((a.id,) if a.kind == "acquisition" else _parts(a))}
+    waiting = [
+        a for a in map(work.activities.get, sorted(touched)) if a.state == "done" and not a.received_by
+    ]
     count = 0
-    for downlink in executed:
-        if downlink.kind != "downlink" or downlink.state != "done":
-            continue
-        for name in downlink.carries:
-            acquisition = work.activities.get(name)
-            if acquisition.state == "done" and acquisition.received_by is None:
-                work.activities.put(replace(acquisition, received_by=downlink.station))
+    for craft in dict.fromkeys(a.spacecraft for a in waiting):
+        downlinks = work.activities.all(kind="downlink", spacecraft=craft)
+        for acquisition in (a for a in waiting if a.spacecraft == craft):
+            last = _last_of(acquisition.id, downlinks)
+            if last is not None:
+                work.activities.put(replace(acquisition, received_by=last.station))
                 count += 1
     return count
+
+
+def _parts(downlink: Activity) -> tuple[str, ...]:
+    return (*downlink.carries, *downlink.begins)
+
+
+def _last_of(acquisition: str, downlinks: Iterable[Activity]) -> Activity | None:
+    """The downlink that completed it, None while a part of it is missing: parts are one plan's."""
+    by_plan: dict[str, list[Activity]] = {}
+    for downlink in downlinks:
+        if acquisition in _parts(downlink):
+            by_plan.setdefault(downlink.plan, []).append(downlink)
+    for parts in by_plan.values():
+        complete = [d for d in parts if acquisition in d.carries]
+        if complete and all(d.state == "done" for d in parts):
+            return complete[0]
+    return None
 
 
 def _judge(

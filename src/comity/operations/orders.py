@@ -248,7 +248,7 @@ def place_order(store: Store, quote_id: str, *, now: Epoch) -> Order:
         # The quote charges what there were windows for; a task's worth is that of all of it.
         values = {
             line.target: float((line.base + line.surcharge + line.minimum_part).amount)
-            * float(max(asked_quantity(line.unit, request, targets[line.target]) / line.quantity, 1))
+            * max(1.0, float(asked_quantity(line.unit, request, targets[line.target]) / line.quantity))
             for line in quote.lines
         }
         for task in service_of(request.product.service).tasks(
@@ -323,6 +323,21 @@ def close_if_done(work: UnitOfWork, order_id: str, now: Epoch) -> Order:
     return order
 
 
+def finished(work: UnitOfWork, task: OrderTask, now: Epoch) -> OrderTask:
+    """An acquired task as done, unless an acquisition awaits its outcome, product or the customer's word.
+
+    What is still planned for it beyond now, e.g. a strip over ground that it has already, is dropped.
+    """
+    mine = work.activities.all(task=task.id)
+    judged = {item.activity for item in work.items.all(task=task.id) if item.state != "offered"}
+    ahead = {a.id: a for a in mine if a.state == "planned" and a.interval.start > now}
+    if any(a.state in ("planned", "done") and a.id not in judged and a.id not in ahead for a in mine):
+        return task
+    for activity in ahead.values():
+        work.activities.put(replace(activity, state="dropped", outcome="no longer needed"))
+    return replace(task, state="done", reason_code="", reason_text="")
+
+
 def expire_tasks(store: Store, *, now: Epoch) -> tuple[str, ...]:
     """Fail the open tasks whose time is over, and end the orders that nothing can follow."""
     ended = []
@@ -335,7 +350,9 @@ def expire_tasks(store: Store, *, now: Epoch) -> tuple[str, ...]:
                     continue
                 if _still_coming(work, task):
                     continue
-                if task.got:
+                if task.state == "acquired":
+                    task = finished(work, task, now)
+                elif task.got:
                     part = sum(task.cell_weights[cell] for cell in task.got)
                     text = f"{part:.0%} of the area delivered in time"
                     task = replace(task, state="done", reason_code="partial", reason_text=text)

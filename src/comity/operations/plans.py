@@ -18,8 +18,9 @@ from comity.core import (
     ThreadExecutor,
     silent,
 )
-from comity.fleet import Programme
+from comity.fleet import Programme, Request
 from comity.imagery import clear_probability
+from comity.operations.licences import image_decision, may_image
 from comity.operations.orders import FINAL, advance
 from comity.operations.ports import Store, UnitOfWork
 from comity.operations.records import Activity, PlanRecord
@@ -48,11 +49,13 @@ FIXED_MARGIN_S = 120.0
 class Situation:
     """What planning starts from, read in one transaction.
 
-    ``fixed``: activities that nothing may overlap, because they have begun or are over. ``waiting``:
-    acquisitions aboard that no fixed downlink brings. ``superseded``: what the new plan replaces.
+    ``tasks``: what is open, areas as if what has begun had succeeded. ``fixed``: activities that nothing
+    may overlap, because they have begun or are over. ``waiting``: acquisitions aboard that no fixed
+    downlink brings. ``superseded``: what the new plan replaces.
     """
 
     programme: Programme
+    requests: Mapping[str, Request]
     tasks: tuple[OrderTask, ...]
     candidates: tuple[Candidate, ...]
     fixed: tuple[Activity, ...]
@@ -98,33 +101,43 @@ def read_situation(store: Store, now: Epoch) -> Situation:
     with store.begin() as work:
         programme = work.programme()
         orders = {o.id: o for o in work.orders.all() if o.status not in FINAL}
-        requests = {r.id: r for r in work.requests.all()}
-        open_tasks = [
-            task
-            for task in work.tasks.all()
-            if task.order in orders and task.state in ("open", "planned") and task.interval.end > now
-        ]
+        by_id = {r.id: r for r in work.requests.all()}
+        requests = {order.id: by_id[order.request] for order in orders.values()}
         activities = [a for a in work.activities.all() if a.state in ("planned", "done")]
+        running = [a for a in activities if a.state == "planned" and a.interval.start < now]
+        open_tasks = _still_wanted(
+            (
+                task
+                for task in work.tasks.all()
+                if task.order in orders and task.state in ("open", "planned") and task.interval.end > now
+            ),
+            running,
+        )
         windows = {s.request: s.windows for s in work.opportunities.all()}
         revision = _revision(work)
     aboard = any(a.kind == "acquisition" and a.received_by is None for a in activities)
     if not open_tasks and not aboard:
-        raise StateError("nothing to plan: no order has an open task; order a quote first")
+        waits = f"{len(running)} activities await their outcome: execute first" if running else ""
+        raise StateError(f"nothing to plan: no order has an open task; {waits or 'order a quote first'}")
     end = max((task.interval.end for task in open_tasks), default=now)
     horizon = Interval(now, max(end, now + 1))
     found: list[Candidate] = []
     for order in orders.values():
-        request = requests[order.request]
+        request = requests[order.id]
         mine = [task for task in open_tasks if task.order == order.id]
         if mine:
             service = service_of(request.product.service)
             seen = windows.get(request.id, ())
-            found.extend(service.candidates(programme, mine, seen, horizon, _clear_sky))
-    running = [a for a in activities if a.state == "planned" and a.interval.start < now]
+            found.extend(
+                candidate
+                for candidate in service.candidates(programme, mine, seen, horizon, _clear_sky)
+                if may_image(programme, request, candidate.window, candidate.look, now)
+            )
     over = [a for a in activities if a.state == "done" and a.interval.end > now]
     coming = {name for a in running for name in a.carries}
     return Situation(
         programme=programme,
+        requests=requests,
         tasks=tuple(open_tasks),
         candidates=tuple(found),
         fixed=(*running, *over),
@@ -141,13 +154,30 @@ def read_situation(store: Store, now: Epoch) -> Situation:
     )
 
 
+def _still_wanted(tasks: Iterable[OrderTask], running: Iterable[Activity]) -> list[OrderTask]:
+    """Tasks less what acquisitions bring that have begun and await their outcome."""
+    under_way: dict[str, set[int]] = {}
+    for activity in running:
+        if activity.task is not None:
+            under_way.setdefault(activity.task, set()).update(activity.cells)
+    wanted = []
+    for task in tasks:
+        if task.id in under_way:
+            task = replace(task, got=tuple(sorted({*task.got, *under_way[task.id]})))
+            if len(task.got) == len(task.cell_points):
+                continue  # so does a point, which has no cells
+        wanted.append(task)
+    return wanted
+
+
 def _clear_sky(lon_deg: float, lat_deg: float, max_cloud: float, /) -> float:
     return float(clear_probability(lon_deg, lat_deg, max_cloud))
 
 
 def _revision(work: UnitOfWork) -> tuple[str, ...]:
-    """Changes whenever orders or activities do."""
+    """Changes whenever orders, their tasks or activities do."""
     return (
+        *(f"{t.id}:{t.state}:{t.tries}:{t.got}" for t in work.tasks.all()),
         *(f"{o.id}:{o.status}" for o in work.orders.all()),
         *(f"{a.id}:{a.state}" for a in work.activities.all()),
     )
@@ -194,7 +224,9 @@ def _problem(situation: Situation, executor: Executor) -> Problem:
             if craft.id in used
         ),
         antennas={station.id: station.antennas for station in programme.stations},
-        busy_spacecraft=_busy(situation.fixed, horizon, lambda a: a.spacecraft),
+        busy_spacecraft=_busy(
+            (a for a in situation.fixed if a.spacecraft in used), horizon, lambda a: a.spacecraft
+        ),
         busy_stations=_busy(situation.fixed, horizon, lambda a: a.station),
     )
 
@@ -221,8 +253,8 @@ def _busy(
     for activity in activities:
         name = owner(activity)
         end_s = activity.interval.end - horizon.start + FIXED_MARGIN_S
-        if name is not None and end_s > 0.0:
-            start_s = max(0.0, activity.interval.start - horizon.start - FIXED_MARGIN_S)
+        start_s = max(0.0, activity.interval.start - horizon.start - FIXED_MARGIN_S)
+        if name is not None and end_s > 0.0 and start_s < horizon.duration_s:
             spans.setdefault(name, []).append((start_s, min(end_s, horizon.duration_s)))
     return {name: tuple(sorted(items)) for name, items in spans.items()}
 
@@ -237,9 +269,10 @@ def _keep(
         work.activities.put(replace(activity, state="dropped", outcome=f"replaced by {plan.id}"))
     for activity in _activities(situation, plan):
         work.activities.put(activity)
-    tasks = _judge_tasks(situation.tasks, solution)
+    tasks = _judge_tasks((work.tasks.get(task.id) for task in situation.tasks), solution)
     for task in tasks:
         work.tasks.put(task)
+    under_way = {activity.order for activity in situation.fixed if activity.state == "planned"}
     for order_id in dict.fromkeys(task.order for task in tasks):
         order = work.orders.get(order_id)
         mine = [task for task in tasks if task.order == order_id]
@@ -247,7 +280,7 @@ def _keep(
         if planned:
             text = f"{plan.id}: {len(planned)} of {len(mine)} open tasks planned"
             work.orders.put(advance(order, now, "scheduled", None, text))
-        elif order.status in ("scheduled", "tasked"):
+        elif order.status in ("scheduled", "tasked") and order_id not in under_way:
             text = f"{plan.id} has no place for it: {mine[0].reason_text}"
             work.orders.put(advance(order, now, "accepted", "competition", text))
     return plan
@@ -295,6 +328,9 @@ def _activities(situation: Situation, plan: PlanRecord) -> list[Activity]:
             footprint=c.window.footprint,
             ascending=c.window.ascending,
             cells=_task_cells(c),
+            licence=image_decision(
+                situation.programme, situation.requests[c.task.order], c.window, c.look, plan.created
+            ),
             elements_source=c.window.elements.source,
             elements_epoch=c.window.elements.epoch,
         )
@@ -328,13 +364,14 @@ def _task_cells(candidate: Candidate) -> tuple[int, ...]:
 
 
 def _carried(downlinks: list[Activity], acquisitions: list[Activity]) -> list[Activity]:
-    """Each downlink with the acquisitions whose last bit it brings, first recorded first sent."""
+    """Each downlink with the acquisitions it brings, first recorded first sent."""
     queues: dict[str, list[tuple[str, float]]] = {}
     for acquisition in sorted(acquisitions, key=lambda a: a.interval.start):
         queues.setdefault(acquisition.spacecraft, []).append((acquisition.id, acquisition.bits))
     filled = []
     for downlink in downlinks:
         queue, left, complete = queues.get(downlink.spacecraft, []), downlink.bits, []
+        begun: tuple[str, ...] = ()
         while queue and left > 0:
             name, bits = queue[0]
             if bits <= left * (1 + 1e-9) + 1.0:
@@ -342,7 +379,7 @@ def _carried(downlinks: list[Activity], acquisitions: list[Activity]) -> list[Ac
                 left -= bits
                 complete.append(name)
             else:
-                queue[0] = (name, bits - left)
+                queue[0], begun = (name, bits - left), (name,)
                 left = 0.0
-        filled.append(replace(downlink, carries=tuple(complete)))
+        filled.append(replace(downlink, carries=tuple(complete), begins=begun))
     return filled

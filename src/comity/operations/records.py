@@ -8,6 +8,7 @@ from typing import Literal
 from shapely.geometry.base import BaseGeometry
 
 from comity.access import ImagingWindow, Look
+from comity.commerce import Decision
 from comity.core import Epoch, Interval
 from comity.planning import Problem, Solution
 
@@ -69,9 +70,10 @@ class Order:
 class Activity:
     """One thing a spacecraft and perhaps a station do: an acquisition or a downlink.
 
-    ``carries``: for a downlink, the acquisitions it brings (whole or the last part of). ``cells``:
-    cells of the task that the acquisition covers. ``cloud``: what was found, None before execution.
-    ``simulated``: the outcome was drawn, not reported.
+    ``carries``: for a downlink, the acquisitions it brings (whole or the last part of); ``begins``: those
+    of which it brings an earlier part. ``cells``: cells of the task that the acquisition covers.
+    ``licence``: what the rules said of this very image. ``cloud``: what was found, None before
+    execution. ``simulated``: the outcome was drawn, not reported.
     """
 
     id: str
@@ -91,6 +93,8 @@ class Activity:
     ascending: bool = False
     cells: tuple[int, ...] = ()
     carries: tuple[str, ...] = ()
+    begins: tuple[str, ...] = ()
+    licence: Decision | None = None
     received_by: str | None = None
     cloud: float | None = None
     cloud_source: str = ""

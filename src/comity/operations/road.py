@@ -90,7 +90,8 @@ def walk(
         except StateError:
             break  # nothing is open or aboard any more
         plans.append(plan)
-        export_plan(store, folder / "export" / plan.id, now=at)
+        if plan.solution.acquisitions or plan.solution.downlinks:
+            export_plan(store, folder / "export" / plan.id, now=at)
         timed("plans", begun)
         at = at + replan_after_s
         execute(store, now=at, until=at, seed=seed)

@@ -18,6 +18,7 @@ from comity.commerce import (
     credit_transaction,
     invoice_item,
     invoice_transaction,
+    priced_km2,
     split_invoice,
     statement,
     statement_csv,
@@ -81,7 +82,10 @@ def _quantity(work: UnitOfWork, item: ItemRecord, billing: Billing) -> Decimal:
         if other.activity != activity.id:
             had |= set(work.activities.get(other.activity).cells)
     part = sum(task.cell_weights[cell] for cell in activity.cells if cell not in had)
-    return (line.quantity * Decimal(repr(float(part)))).quantize(AREA_STEP_KM2)
+    # Cells are parts of the target; the line may charge less of it, where there were no more windows.
+    request = work.requests.get(billing.quote.request)
+    target = next(target for target in request.targets if target.id == task.target)
+    return (priced_km2(target.geometry) * Decimal(repr(float(part)))).quantize(AREA_STEP_KM2)
 
 
 def credit_rest(work: UnitOfWork, order: str, at: Epoch, reason: str) -> None:

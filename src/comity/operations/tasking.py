@@ -26,8 +26,9 @@ SCHEDULE_COLUMNS = (
 def export_plan(store: Store, folder: Path, *, now: Epoch) -> list[Path]:
     """Write the planned activities under ``folder`` and mark their orders as tasked.
 
-    ``tasking/SPACECRAFT.csv`` and ``.json``, ``schedules/STATION.csv`` and ``.json``. Raises
-    :class:`StateError` when nothing is planned.
+    ``tasking/SPACECRAFT.csv`` and ``.json``, ``schedules/STATION.csv`` and ``.json``; those of an earlier
+    plan for others are removed, so that nobody flies them. Raises :class:`StateError` when nothing is
+    planned.
     """
     with store.begin() as work:
         programme = work.programme()
@@ -46,6 +47,11 @@ def export_plan(store: Store, folder: Path, *, now: Epoch) -> list[Path]:
     for name in dict.fromkeys(a.station for a in planned if a.station):
         rows = [_schedule_row(a, norad[a.spacecraft]) for a in planned if a.station == name]
         files += _write(folder / "schedules" / str(name), SCHEDULE_COLUMNS, rows, now)
+    known = [folder / "tasking" / craft.id for craft in programme.spacecraft]
+    known += [folder / "schedules" / station.id for station in programme.stations]
+    for old in (stem.with_name(f"{stem.name}{kind}") for stem in known for kind in (".csv", ".json")):
+        if old not in files:
+            old.unlink(missing_ok=True)
     return files
 
 

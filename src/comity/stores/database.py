@@ -14,6 +14,8 @@ from comity.core import InputError
 
 #: The newest migration; a database that says so is opened without Alembic.
 HEAD = "0001"
+#: Key of the lock under which all of Comity's transactions in a PostgreSQL database run ("comity").
+ADVISORY_LOCK = 0x636F6D697479
 
 
 def database_url(place: str) -> str:
@@ -35,6 +37,8 @@ def open_engine(place: str) -> Engine:
         raise InputError(f"database {place!r} cannot be opened: {error}") from error
     if engine.dialect.name == "sqlite":
         _whole_sqlite_transactions(engine)
+    elif engine.dialect.name == "postgresql":
+        _one_transaction_at_a_time(engine)
     try:
         _migrate(engine, place)
     except DBAPIError as error:
@@ -67,6 +71,14 @@ def _whole_sqlite_transactions(engine: Engine) -> None:
     @event.listens_for(engine, "begin")
     def on_begin(connection: Any) -> None:
         connection.exec_driver_sql("BEGIN IMMEDIATE")
+
+
+def _one_transaction_at_a_time(engine: Engine) -> None:
+    """Make PostgreSQL's transactions wait for each other, as SQLite's do: they read before they write."""
+
+    @event.listens_for(engine, "begin")
+    def on_begin(connection: Any) -> None:
+        connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({ADVISORY_LOCK})")
 
 
 def _migrate(engine: Engine, place: str) -> None:

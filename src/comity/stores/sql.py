@@ -7,6 +7,7 @@ from types import TracebackType
 from typing import Any, Generic, Self, TypeVar
 
 from sqlalchemy import Connection, Engine, Table, insert, select, update
+from sqlalchemy.exc import DBAPIError
 
 from comity.commerce import Billing, Ledger, Quote, Transaction
 from comity.core import InputError, StateError, UnknownIdError, decode, encode
@@ -69,7 +70,11 @@ class SqlCollection(Generic[R]):
 
 
 class SqlUnitOfWork:
-    """One database transaction: committed at the end of ``with``, rolled back on an error."""
+    """One database transaction: committed at the end of ``with``, rolled back on an error.
+
+    What the database itself refuses (locked by another process for too long, read-only, disk full) is
+    raised as :class:`StateError`.
+    """
 
     requests: SqlCollection[Request]
     opportunities: SqlCollection[OpportunitySet]
@@ -87,7 +92,10 @@ class SqlUnitOfWork:
 
     def __enter__(self) -> Self:
         self._context = self._engine.begin()
-        c = self._connection = self._context.__enter__()
+        try:
+            c = self._connection = self._context.__enter__()
+        except DBAPIError as refusal:
+            raise _refused(refusal) from refusal
         self.requests = SqlCollection(
             c, schema.requests, Request, lambda r: {"customer": r.customer.id, "product": r.product.id}
         )
@@ -136,7 +144,12 @@ class SqlUnitOfWork:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        self._context.__exit__(kind, error, trace)
+        try:
+            self._context.__exit__(kind, error, trace)
+        except DBAPIError as refusal:
+            raise _refused(refusal) from refusal
+        if isinstance(error, DBAPIError):
+            raise _refused(error) from error
 
     def programme(self) -> Programme:
         """The programme this operator runs."""
@@ -200,6 +213,10 @@ class SqlUnitOfWork:
             return f"{kind}-0001"
         self._connection.execute(update(table).where(table.c.kind == kind).values(last=last + 1))
         return f"{kind}-{last + 1:04d}"
+
+
+def _refused(error: DBAPIError) -> StateError:
+    return StateError(f"the database refused: {error.orig}; nothing was changed, try again")
 
 
 class SqlStore:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sqlite3
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -119,3 +121,40 @@ def test_a_database_of_something_else_and_a_missing_folder_are_refused(tmp_path:
         SqlStore(str(tmp_path / "no" / "comity.db"))
     with pytest.raises(InputError, match="is a folder"):
         SqlStore(str(tmp_path))
+
+
+def test_a_database_that_another_process_holds_is_told_without_a_traceback(tmp_path: Path) -> None:
+    path = tmp_path / "comity.db"
+    store = SqlStore(str(path))
+    sa.event.listen(store._engine, "connect", _do_not_wait)
+    store._engine.dispose()
+    other = sqlite3.connect(path, isolation_level=None)
+    other.execute("BEGIN IMMEDIATE")
+    with pytest.raises(StateError, match="locked"), store.begin():
+        pass
+    other.execute("ROLLBACK")
+    other.close()
+    with store.begin() as work:
+        assert work.next_id("order") == "order-0001"
+    store.close()
+
+
+def _do_not_wait(connection: sqlite3.Connection, record: object) -> None:
+    connection.execute("PRAGMA busy_timeout = 1").close()
+
+
+def test_two_processes_at_once_never_give_the_same_id(database_url: str) -> None:
+    stores = [SqlStore(database_url) for _ in range(4)]
+
+    def take(store: SqlStore) -> list[str]:
+        ids = []
+        for _ in range(10):
+            with store.begin() as work:
+                ids.append(work.next_id("order"))
+        return ids
+
+    with ThreadPoolExecutor(4) as pool:
+        ids = [id for each in pool.map(take, stores) for id in each]
+    for store in stores:
+        store.close()
+    assert len(set(ids)) == 40
