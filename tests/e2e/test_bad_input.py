@@ -60,7 +60,7 @@ def bad(tmp_path: Path) -> Path:
         ),
         (("windows", "--programme", "nobody", "--country", "DJI", *SPAN), "nobody"),
         (("programme", "check", "nowhere.toml"), "nowhere.toml"),
-        (("quote", "request-0001"), "programme"),
+        (("quote", "request-0001"), "request-0001"),
         (("order", "quote-0001", "--now", "tomorrow"), "tomorrow"),
         (("plan", "make", "--time-limit", "-1"), "-1"),
         (("plan", "explain", "order-0042"), "order-0042"),
@@ -73,7 +73,9 @@ def bad(tmp_path: Path) -> Path:
 def test_is_refused_in_a_line_or_two_that_name_it(
     here, bad: Path, words: tuple[str, ...], named: str
 ) -> None:
-    before = {path: path.read_bytes() for path in bad.iterdir()}
+    if words[0] in ("quote", "order", "plan", "execute", "deliver", "accept"):
+        assert here("programme", "use", "joint-eo").code == 0
+    before = {path: path.read_bytes() for path in bad.iterdir() if path.name != "comity.db"}
     ran = here(*words)
     assert ran.code == 2
     assert ran.out == ""
@@ -104,6 +106,13 @@ def test_a_programme_with_a_mistake_is_refused_with_key_and_value(
     assert ran.code == 2
     assert named in ran.err
     assert "mine.toml" in ran.err
+
+
+def test_a_database_that_is_not_there_is_not_made_up(here, tmp_path: Path) -> None:
+    ran = here("status", "--db", "typo.db")
+    assert ran.code == 2
+    assert "typo.db" in ran.err
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_some_objects_skipped_is_exit_code_3_and_the_others_go_on(here, bad: Path) -> None:

@@ -6,13 +6,14 @@ import json
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.console import Console
 from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
-from comity.core import Epoch, StateError, SystemClock, encode
+from comity.core import Epoch, InputError, StateError, SystemClock, encode
 from comity.core import Progress as ProgressCallback
 
 if TYPE_CHECKING:  # the database and the solver behind it are slow to import: only who opens it pays
@@ -22,7 +23,11 @@ if TYPE_CHECKING:  # the database and the solver behind it are slow to import: o
 Db = Annotated[str, typer.Option("--db", help="SQLite file or database URL that holds the operator's state.")]
 Now = Annotated[
     str | None,
-    typer.Option("--now", help="Act as if it were this time (ISO 8601 UTC); default: the programme's epoch."),
+    typer.Option(
+        "--now",
+        help="Act as if it were this time (ISO 8601 UTC). Default: the programme's epoch (or the end of "
+        "what is executed, if later); without an epoch the clock.",
+    ),
 ]
 Json = Annotated[bool, typer.Option("--json", help="Print the result as JSON instead of a table.")]
 DEFAULT_DB = "./comity.db"
@@ -41,9 +46,15 @@ def console(*, stderr: bool = False) -> Console:
 
 
 @contextmanager
-def open_store(db: str) -> Iterator[SqlStore]:
-    """The operator's store, closed at the end."""
+def open_store(db: str, *, create: bool = False) -> Iterator[SqlStore]:
+    """The operator's store, closed at the end; a file that is not there is made only with ``create``."""
     from comity.stores import SqlStore
+
+    if not create and "://" not in db and not Path(db).expanduser().exists():
+        raise InputError(
+            f"there is no database {db}: start one with 'comity programme use joint-eo --db {db}', "
+            "or name the right one with --db"
+        )
 
     store = SqlStore(db)
     try:

@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from comity.cli.common import DEFAULT_DB, Db, Json, Now, console, open_store, print_json, time_of
+from comity.core import encode
 from comity.operations import place_order
 
 
@@ -20,7 +21,7 @@ def order(
     with open_store(db) as store:
         placed = place_order(store, quote, now=time_of(store, now))
     if json:
-        print_json(placed)
+        print_json({**encode(placed), "status": placed.status})
         return
     out = console()
     out.print(f"{placed.id}: {placed.status} — {placed.statuses[-1].reason_text}")

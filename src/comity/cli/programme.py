@@ -40,7 +40,7 @@ def check(
 def use(programme: Which, db: Db = DEFAULT_DB) -> None:
     """Start running a programme: later commands on this database use it."""
     loaded = load_programme(programme)
-    with open_store(db) as store, store.begin() as work:
+    with open_store(db, create=True) as store, store.begin() as work:
         work.set_programme(loaded)
     console().print(f"{db} now runs {loaded.id}: {loaded.title}")
 

@@ -19,6 +19,7 @@ from comity.cli.common import (
     time_of,
 )
 from comity.commerce import Quote
+from comity.core import encode
 from comity.operations import make_quote
 
 
@@ -32,7 +33,7 @@ def quote(
     with open_store(db) as store, progress_bar("opportunities") as progress:
         made = make_quote(store, request, now=time_of(store, now), progress=progress)
     if json:
-        print_json(made)
+        print_json({**encode(made), "total": made.total, "orderable": made.orderable})
         return
     show_quote(made)
 

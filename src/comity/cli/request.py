@@ -39,7 +39,7 @@ def add(
 ) -> None:
     """Add a request; prints its id."""
     targets = targets_of(area or [], country or [], point or [])
-    with open_store(db) as store:
+    with open_store(db, create=programme is not None) as store:
         if programme is not None:
             loaded = load_programme(programme)
             with store.begin() as work:

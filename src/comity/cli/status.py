@@ -8,7 +8,7 @@ import typer
 from rich.table import Table
 
 from comity.cli.common import DEFAULT_DB, Db, Json, Now, console, open_store, print_json
-from comity.core import Epoch, StateError
+from comity.core import Epoch, StateError, encode
 from comity.operations import as_of
 
 
@@ -27,7 +27,7 @@ def status(
         if order and not orders:
             raise StateError(f"{order} did not exist yet at {at}")
     if json:
-        print_json(orders)
+        print_json([{**encode(each), "status": each.status} for each in orders])
         return
     if order:
         table = Table("time (UTC)", "status", "reason", title=order)

@@ -57,7 +57,8 @@ Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 NotNegative = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 Fraction = Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)]
 Share = Annotated[Decimal, Field(ge=0, le=1)]
-Amount = Annotated[Decimal, Field(ge=0)]
+#: Beyond a billion a price is a slip of the keyboard, beyond a year a request is a programme of its own.
+Amount = Annotated[Decimal, Field(ge=0, le=1_000_000_000)]
 Position = Annotated[list[float], Field(min_length=2, max_length=2)]
 Band = Literal[
     "pan", "coastal", "blue", "green", "yellow", "red", "rededge", "nir", "nir08", "nir09",
@@ -142,7 +143,7 @@ class ProductTable(Table):
     min_sun_elevation_deg: Annotated[float, Field(ge=-90, lt=90, allow_inf_nan=False)]
     max_cloud: Fraction
     bands: Annotated[list[Band], Field(min_length=1)]
-    repeat_hours: Positive | None = None
+    repeat_hours: Annotated[float, Field(ge=1, le=8784, allow_inf_nan=False)] | None = None
 
 
 class CustomerTable(Table):
@@ -156,7 +157,7 @@ class CustomerTable(Table):
 class PriceTable(Table):
     product: str
     unit: PriceUnit
-    amount: Annotated[Decimal, Field(gt=0)]
+    amount: Annotated[Decimal, Field(gt=0, le=1_000_000_000)]
     currency: Currency | None = None
     minimum: Amount
     strict_cloud_surcharge: Amount = Decimal(0)
@@ -217,7 +218,7 @@ class RequestTable(Table):
     targets: Annotated[list[dict[str, Any]], Field(min_length=1)]
     start: When | None = None
     end: When | None = None
-    days: Positive | None = None
+    days: Annotated[float, Field(gt=0, le=366, allow_inf_nan=False)] | None = None
     created: When | None = None
     max_cloud: Fraction | None = None
     max_gsd_m: Positive | None = None

@@ -9,15 +9,13 @@ import numpy as np
 import shapely
 from numpy.typing import NDArray
 from pyproj import Transformer
-from rasterio.enums import MergeAlg
-from rasterio.features import rasterize
 from rasterio.transform import Affine
 from scipy.ndimage import distance_transform_edt
 from shapely import affinity
 from shapely.geometry import box
 from shapely.geometry.base import BaseGeometry
 
-from comity.imagery.grid import ImageGrid
+from comity.imagery.grid import ImageGrid, inside
 from comity.imagery.sheets import Sheet
 
 #: Land inside west, south, east, north (degrees; west > east crosses the antimeridian), lon/lat.
@@ -40,13 +38,7 @@ def coast_sheet(grid: ImageGrid, land_in: LandIn) -> Sheet:
     land = _land_on(grid, land_in, (west, north - rows * node_m, west + cols * node_m, north), node_m)
     if land.is_empty:
         return Sheet(np.full((rows, cols), -REACH_M, np.float32), step, margin)
-    mask = rasterize(
-        [(land, 1)],
-        out_shape=(rows, cols),
-        transform=Affine(node_m, 0.0, west, 0.0, -node_m, north),
-        dtype="uint8",
-        merge_alg=MergeAlg.replace,
-    ).astype(bool)
+    mask = inside(land, rows, cols, Affine(node_m, 0.0, west, 0.0, -node_m, north))
     if mask.all():
         return Sheet(np.full((rows, cols), REACH_M, np.float32), step, margin)
     inland = (

@@ -10,14 +10,13 @@ import rasterio
 from numpy.typing import NDArray
 from rasterio.enums import ColorInterp
 from rasterio.errors import RasterioError
-from rasterio.features import rasterize
 from rasterio.io import DatasetReader, MemoryFile
 from rasterio.shutil import copy as copy_raster
 from rasterio.transform import Affine
 from rasterio.windows import Window
 
 from comity.core import ComityError
-from comity.imagery.grid import ImageGrid
+from comity.imagery.grid import ImageGrid, inside
 from comity.imagery.spectra import Band
 
 NODATA = 0
@@ -102,10 +101,5 @@ def _pack(image: DatasetReader, name: str) -> None:
 def _inside(grid: ImageGrid, first: int, last: int) -> NDArray[np.bool_]:
     """Which pixels of rows first … last − 1 have their centre in the footprint."""
     north = grid.north - first * grid.pixel_m
-    mask = rasterize(
-        [(grid.footprint, 1)],
-        out_shape=(last - first, grid.width),
-        transform=Affine(grid.pixel_m, 0.0, grid.west, 0.0, -grid.pixel_m, north),
-        dtype="uint8",
-    )
-    return np.asarray(mask, bool)
+    transform = Affine(grid.pixel_m, 0.0, grid.west, 0.0, -grid.pixel_m, north)
+    return inside(grid.footprint, last - first, grid.width, transform)

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from threading import Lock
 
 import numpy as np
 import shapely
 from numpy.typing import NDArray
 from pyproj import Transformer
+from rasterio.features import rasterize
+from rasterio.transform import Affine
 from shapely import affinity
 from shapely.geometry.base import BaseGeometry
 
@@ -19,6 +22,8 @@ UTM_NORTH_DEG = 84.0
 UTM_SOUTH_DEG = -80.0
 UPS_NORTH_EPSG = 5041
 UPS_SOUTH_EPSG = 5042
+
+_RASTERIZE = Lock()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -179,3 +184,13 @@ def _round_up(value: float) -> float:
     """Up to three significant digits."""
     unit = 10.0 ** (math.floor(math.log10(value)) - 2)
     return float(f"{math.ceil(value / unit - 1e-9) * unit:.12g}")
+
+
+def inside(shape: BaseGeometry, rows: int, cols: int, transform: Affine) -> NDArray[np.bool_]:
+    """(rows, cols) which pixels of a grid (metres, by its ``transform``) have their centre in ``shape``.
+
+    One thread at a time: rasterio silences a warning on the way, for the whole process and not safely.
+    """
+    with _RASTERIZE:
+        mask = rasterize([(shape, 1)], out_shape=(rows, cols), transform=transform, dtype="uint8")
+    return np.asarray(mask, bool)

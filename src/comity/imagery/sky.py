@@ -8,11 +8,10 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from rasterio.features import rasterize
 from rasterio.transform import Affine
 
 from comity.imagery import kernels
-from comity.imagery.grid import ImageGrid
+from comity.imagery.grid import ImageGrid, inside
 from comity.imagery.noise import NoiseFrame, octaves
 from comity.imagery.sheets import Sheet, smoothstep
 
@@ -124,10 +123,4 @@ def _edge(values: NDArray[np.float32], fraction: float, spread: float) -> float:
 def _footprint_nodes(grid: ImageGrid, rows: int, cols: int, node_m: float, margin: int) -> NDArray[np.bool_]:
     west = grid.west - (margin + 0.5) * node_m
     north = grid.north + (margin + 0.5) * node_m
-    mask = rasterize(
-        [(grid.footprint, 1)],
-        out_shape=(rows, cols),
-        transform=Affine(node_m, 0.0, west, 0.0, -node_m, north),
-        dtype="uint8",
-    )
-    return np.asarray(mask, bool)
+    return inside(grid.footprint, rows, cols, Affine(node_m, 0.0, west, 0.0, -node_m, north))

@@ -6,13 +6,11 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-import shapely
-from shapely.geometry.base import BaseGeometry
-
 from comity.core import Epoch, Executor, InputError, Progress, StateError, ThreadExecutor, silent
 from comity.fleet import Programme, Request
 from comity.imagery import Acquisition, ItemFiles, make_item, write_catalogue
 from comity.operations.execution import reopen
+from comity.operations.licences import licensed_ground, polygons_of
 from comity.operations.orders import close_if_done, finished
 from comity.operations.ports import Store, UnitOfWork
 from comity.operations.records import Activity, ItemRecord
@@ -121,6 +119,14 @@ def _describe(work: UnitOfWork, programme: Programme, request: Request, activity
     if target.geometry.geom_type != "Point":
         # What lies beyond the area that was ordered was not asked for, priced or licensed.
         footprint = polygons_of(footprint.intersection(target.geometry))
+    delivered_gsd_m = max(
+        look.gsd_m,
+        task.deliver_gsd_m[f"{craft.id}/{instrument.id}"],
+        licence.deliver_gsd_m or 0.0 if licence is not None else 0.0,
+    )
+    footprint = licensed_ground(
+        programme, request, target, craft.id, footprint, delivered_gsd_m, activity.interval.end
+    )
     owner, operator = programme.partner(craft.owner), programme.partner(station.owner)
     return Work(
         activity=activity,
@@ -136,11 +142,7 @@ def _describe(work: UnitOfWork, programme: Programme, request: Request, activity
             end=activity.interval.end,
             footprint=footprint,
             native_gsd_m=look.gsd_m,
-            delivered_gsd_m=max(
-                look.gsd_m,
-                task.deliver_gsd_m[f"{craft.id}/{instrument.id}"],
-                licence.deliver_gsd_m or 0.0 if licence is not None else 0.0,
-            ),
+            delivered_gsd_m=delivered_gsd_m,
             bands=instrument.bands,
             off_nadir_deg=look.off_nadir_deg,
             incidence_deg=look.incidence_deg,
@@ -162,12 +164,6 @@ def _describe(work: UnitOfWork, programme: Programme, request: Request, activity
             simulated=activity.simulated,
         ),
     )
-
-
-def polygons_of(geometry: BaseGeometry) -> BaseGeometry:
-    """The polygons of a geometry, without the lines and points that clipping leaves."""
-    parts = [p for p in shapely.get_parts(geometry) if p.geom_type in ("Polygon", "MultiPolygon")]
-    return shapely.union_all(parts)
 
 
 def _record(product: Work, files: ItemFiles, folder: Path, now: Epoch) -> ItemRecord:

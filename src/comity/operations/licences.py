@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
+import shapely
+from shapely.geometry.base import BaseGeometry
+
 from comity.access import ImagingWindow, Look
 from comity.commerce import Decision, Quote, decide
 from comity.core import Epoch
-from comity.fleet import Programme, Request
+from comity.fleet import Programme, Request, Target, territories_at, territory
 from comity.services.imaging import suitable_instruments
 
 
@@ -69,3 +74,41 @@ def may_image(programme: Programme, request: Request, window: ImagingWindow, loo
     if look.gsd_m >= programme.instrument(window.spacecraft, window.instrument).gsd_m:
         return True
     return image_decision(programme, request, window, look, now).effect != "refuse"
+
+
+def licensed_ground(
+    programme: Programme,
+    request: Request,
+    target: Target,
+    spacecraft: str,
+    footprint: BaseGeometry,
+    deliver_gsd_m: float,
+    now: Epoch,
+) -> BaseGeometry:
+    """The part of a footprint that may be delivered at ``deliver_gsd_m``.
+
+    The frame around a point reaches beyond the territory the point lies in; what it shows of another is
+    decided as if that had been asked for, and cut off where it is refused or must be coarser.
+    """
+    owner = programme.craft(spacecraft).owner
+    ground = footprint
+    for name, _ in territories_at(footprint):
+        if name == target.territory:
+            continue
+        decision = decide(
+            programme.rules,
+            customer=request.customer,
+            target=replace(target, territory=name, territories=(name,)),
+            owner=owner,
+            gsd_m=deliver_gsd_m,
+            at=now,
+        )
+        if decision.effect != "allow":
+            ground = ground.difference(territory(name).geometry)
+    return polygons_of(ground)
+
+
+def polygons_of(geometry: BaseGeometry) -> BaseGeometry:
+    """The polygons of a geometry, without the lines and points that clipping leaves."""
+    parts = [p for p in shapely.get_parts(geometry) if p.geom_type in ("Polygon", "MultiPolygon")]
+    return shapely.union_all(parts)

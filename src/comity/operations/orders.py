@@ -27,7 +27,7 @@ from comity.core import (
     ThreadExecutor,
     silent,
 )
-from comity.fleet import PriceUnit, Programme, Request, Target, area_km2
+from comity.fleet import Instrument, PriceUnit, Programme, Request, Spacecraft, Target, area_km2
 from comity.operations.licences import deliverable, licence_decisions
 from comity.operations.ports import Store, UnitOfWork
 from comity.operations.records import OpportunitySet, Order, OrderStatus, OrderStatusCode
@@ -36,6 +36,9 @@ from comity.operations.sky import trajectories_of
 from comity.services import OrderTask, service_of
 from comity.services.imaging import suitable_instruments
 
+#: The longest a request may last, and how far (km) strips of its narrowest swath may reach in all.
+MAX_REQUEST_S = 366 * 86_400.0
+MAX_SEARCH_KM = 50_000.0
 #: Statuses from which nothing follows.
 FINAL: frozenset[OrderStatusCode] = frozenset(
     {"rejected", "completed", "cancelled", "user_cancelled", "expired", "failed"}
@@ -105,6 +108,11 @@ def add_request(
             raise InputError(f"off-nadir limit {max_off_nadir_deg}° is outside 0…90")
         if min_sun_elevation_deg is not None and not -90 <= min_sun_elevation_deg <= 90:
             raise InputError(f"sun elevation {min_sun_elevation_deg}° is outside -90…90")
+        if interval.duration_s > MAX_REQUEST_S:
+            raise InputError(
+                f"the request lasts {interval.duration_s / 86_400:,.0f} days, the limit is "
+                f"{MAX_REQUEST_S / 86_400:.0f}: ask for a part of it now"
+            )
         if interval.end <= now:
             raise InputError(f"the request ends at {interval.end}, which is before now ({now})")
         request = Request(
@@ -125,9 +133,21 @@ def add_request(
         )
         if not request.targets:
             raise InputError("a request needs a target: a point, an area or a country")
-        suitable_instruments(programme, request)
+        _check_extent(request, suitable_instruments(programme, request))
         work.requests.put(request)
         return request
+
+
+def _check_extent(request: Request, suitable: Sequence[tuple[Spacecraft, Instrument]]) -> None:
+    """Refuse more ground than the narrowest suitable swath can be searched over in one request."""
+    swath_km = min(instrument.swath_m for _, instrument in suitable) / 1000.0
+    limit_km2 = swath_km * MAX_SEARCH_KM
+    asked_km2 = sum(area_km2(t.geometry) for t in request.targets if t.geometry.geom_type != "Point")
+    if asked_km2 > limit_km2:
+        raise InputError(
+            f"the request covers {asked_km2:,.0f} km², the limit for a swath of {swath_km:g} km is "
+            f"{limit_km2:,.0f} km²: split it, or ask for a wider product"
+        )
 
 
 def find_opportunities(
@@ -142,8 +162,10 @@ def find_opportunities(
     with store.begin() as work:
         programme, request = work.programme(), work.requests.get(request_id)
         known = work.opportunities.all(request=request_id)
+    if request.interval.end <= now:
+        raise StateError(f"{request_id} ended at {request.interval.end}, it is {now}: add a new request")
     start = max(now, request.interval.start)
-    if known and known[-1].elements == _elements_digest(programme) and known[-1].interval.start <= start:
+    if known and known[-1].elements == elements_digest(programme) and known[-1].interval.start <= start:
         return known[-1]
     interval = Interval(start, request.interval.end)
     windows = service_of(request.product.service).find(
@@ -159,7 +181,7 @@ def find_opportunities(
         request=request_id,
         found_at=now,
         interval=interval,
-        elements=_elements_digest(programme),
+        elements=elements_digest(programme),
         windows=windows,
     )
     with store.begin() as work:
@@ -167,7 +189,8 @@ def find_opportunities(
     return found
 
 
-def _elements_digest(programme: Programme) -> str:
+def elements_digest(programme: Programme) -> str:
+    """Which element sets a programme has: other windows follow from other elements."""
     return "/".join(f"{n}@{e.epoch.iso(3)}" for n, e in sorted(programme.elements.items()))
 
 
@@ -309,7 +332,7 @@ def close_if_done(work: UnitOfWork, order_id: str, now: Epoch) -> Order:
     parts = [task for task in tasks if task.reason_code == "partial"]
     text = f"{len(accepted)} item{'s' * (len(accepted) != 1)} accepted"
     if parts:
-        text += f"; {len(parts)} of {len(tasks)} tasks in part, the rest credited"
+        text += f"; {len(parts)} of {len(tasks)} tasks in part"
     if lost:
         text += f"; {len(lost)} of {len(tasks)} tasks failed and credited"
     if accepted:

@@ -21,7 +21,7 @@ from comity.core import (
 from comity.fleet import Programme, Request
 from comity.imagery import clear_probability
 from comity.operations.licences import image_decision, may_image
-from comity.operations.orders import FINAL, advance
+from comity.operations.orders import FINAL, advance, elements_digest, find_opportunities
 from comity.operations.ports import Store, UnitOfWork
 from comity.operations.records import Activity, PlanRecord
 from comity.operations.sky import contact_windows
@@ -51,7 +51,8 @@ class Situation:
 
     ``tasks``: what is open, areas as if what has begun had succeeded. ``fixed``: activities that nothing
     may overlap, because they have begun or are over. ``waiting``: acquisitions aboard that no fixed
-    downlink brings. ``superseded``: what the new plan replaces.
+    downlink brings. ``superseded``: what the new plan replaces. ``outdated``: requests whose windows
+    were found with other elements than the programme now has.
     """
 
     programme: Programme
@@ -61,6 +62,7 @@ class Situation:
     fixed: tuple[Activity, ...]
     waiting: tuple[Activity, ...]
     superseded: tuple[Activity, ...]
+    outdated: tuple[str, ...]
     revision: tuple[str, ...]
     horizon: Interval
 
@@ -83,6 +85,10 @@ def make_plan(
     open, or when another process changed the orders meanwhile.
     """
     situation = read_situation(store, now)
+    if situation.outdated:
+        for request in situation.outdated:
+            find_opportunities(store, request, now=now, executor=executor, progress=progress)
+        situation = read_situation(store, now)
     problem = _problem(situation, executor or ThreadExecutor())
     solution = (solver or CpSatSolver()).solve(
         problem, seed=seed, stop=stop or Stop(wall_s=30.0), progress=progress
@@ -113,8 +119,10 @@ def read_situation(store: Store, now: Epoch) -> Situation:
             ),
             running,
         )
-        windows = {s.request: s.windows for s in work.opportunities.all()}
+        known = {s.request: s for s in work.opportunities.all()}
         revision = _revision(work)
+    digest = elements_digest(programme)
+    windows = {request: found.windows for request, found in known.items() if found.elements == digest}
     aboard = any(a.kind == "acquisition" and a.received_by is None for a in activities)
     if not open_tasks and not aboard:
         waits = f"{len(running)} activities await their outcome: execute first" if running else ""
@@ -149,6 +157,7 @@ def read_situation(store: Store, now: Epoch) -> Situation:
             and ((a.state == "done" and a.received_by is None) or a in running)
         ),
         superseded=tuple(a for a in activities if a.state == "planned" and a.interval.start >= now),
+        outdated=tuple(sorted({requests[task.order].id for task in open_tasks} - set(windows))),
         revision=revision,
         horizon=Interval(now, horizon.end + DOWNLINK_TAIL_S),
     )

@@ -33,8 +33,13 @@ def open_engine(place: str) -> Engine:
         if url.get_backend_name() == "sqlite" and url.database:
             _check_sqlite_file(Path(url.database))
         engine = create_engine(url)
-    except (ArgumentError, NoSuchModuleError, ModuleNotFoundError) as error:
-        raise InputError(f"database {place!r} cannot be opened: {error}") from error
+    except ModuleNotFoundError as error:
+        raise InputError(
+            f"database {_shown(place)} needs the package {error.name}: for PostgreSQL install "
+            "'comity[postgres]' and write postgresql+psycopg://…"
+        ) from error
+    except (ArgumentError, NoSuchModuleError) as error:
+        raise InputError(f"database {_shown(place)} cannot be opened: {error}") from error
     if engine.dialect.name == "sqlite":
         _whole_sqlite_transactions(engine)
     elif engine.dialect.name == "postgresql":
@@ -42,8 +47,16 @@ def open_engine(place: str) -> Engine:
     try:
         _migrate(engine, place)
     except DBAPIError as error:
-        raise InputError(f"database {place!r} cannot be used: {error.orig}") from error
+        raise InputError(f"database {_shown(place)} cannot be used: {error.orig}") from error
     return engine
+
+
+def _shown(place: str) -> str:
+    """A database's name for a message: without its password."""
+    try:
+        return make_url(database_url(place)).render_as_string(hide_password=True)
+    except ArgumentError:
+        return "as named"
 
 
 def _check_sqlite_file(path: Path) -> None:

@@ -27,6 +27,11 @@ from comity.stores.database import open_engine
 R = TypeVar("R")
 
 
+def _one(kind: str) -> str:
+    """A table's name in the singular."""
+    return kind[:-3] + "y" if kind.endswith("ies") else kind.removesuffix("s")
+
+
 class SqlCollection(Generic[R]):
     """Records of one kind in one table."""
 
@@ -50,7 +55,7 @@ class SqlCollection(Generic[R]):
         if row is None:
             ids = select(self._table.c.id).order_by(self._table.c.seq.desc()).limit(8)
             known = tuple(self._connection.scalars(ids))
-            raise UnknownIdError(self._table.name.rstrip("s"), id, known)
+            raise UnknownIdError(_one(self._table.name), id, known)
         return decode(self._kind, row.body)
 
     def put(self, record: R) -> None:

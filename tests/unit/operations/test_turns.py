@@ -11,7 +11,7 @@ import pytest
 import shapely
 
 from comity.core import InputError, Interval, StateError, ThreadExecutor
-from comity.fleet import area_target, load_programme, point_target
+from comity.fleet import area_target, load_programme, point_target, territory, territory_target
 from comity.operations import (
     Activity,
     ItemRecord,
@@ -36,8 +36,6 @@ PROGRAMME = load_programme("joint-eo")
 NOW = PROGRAMME.epoch
 assert NOW is not None
 DAY = 86_400.0
-#: rasterio silences a warning of its own in a way that threads undo.
-ONE = ThreadExecutor(1)
 CITIES = [point_target(31.24, 30.04, "Cairo"), point_target(23.73, 37.98, "Athens")]
 
 
@@ -281,7 +279,7 @@ def test_a_second_deliver_does_not_offer_again_what_was_accepted(cities: MemoryS
     class Overtaken(ThreadExecutor):
         def map(self, function: Callable, items: Iterable):
             made = list(super().map(function, items))
-            deliver(cities, tmp_path, now=NOW, max_pixels=10_000, executor=ONE)
+            deliver(cities, tmp_path, now=NOW, max_pixels=10_000, executor=ThreadExecutor(2))
             judge_items(cities, offered_items(cities), now=NOW)
             return iter(made)
 
@@ -297,12 +295,12 @@ def test_delivering_into_another_folder_says_so_before_anything_is_made(
     acts = activities(cities)
     first = [a for a in acts if a.spacecraft == acts[0].spacecraft]
     execute(cities, now=NOW, report=done(*first))
-    assert deliver(cities, tmp_path / "one", now=NOW, max_pixels=10_000, executor=ONE)
+    assert deliver(cities, tmp_path / "one", now=NOW, max_pixels=10_000, executor=ThreadExecutor(2))
     execute(cities, now=NOW, report=done(*(a for a in acts if a not in first)))
     with pytest.raises(InputError, match=r"two does not hold stac/order-0001"):
-        deliver(cities, tmp_path / "two", now=NOW, max_pixels=10_000, executor=ONE)
+        deliver(cities, tmp_path / "two", now=NOW, max_pixels=10_000, executor=ThreadExecutor(2))
     assert not (tmp_path / "two").exists()
-    assert deliver(cities, tmp_path / "one", now=NOW, max_pixels=10_000, executor=ONE)
+    assert deliver(cities, tmp_path / "one", now=NOW, max_pixels=10_000, executor=ThreadExecutor(2))
 
 
 def test_a_later_quote_counts_only_the_days_that_are_left() -> None:
@@ -339,3 +337,38 @@ def test_an_export_leaves_no_tasking_of_an_earlier_plan(cities: MemoryStore, tmp
             work.activities.put(replace(a, state="dropped"))
     second = export_plan(cities, tmp_path, now=NOW)
     assert {p for p in tmp_path.rglob("*") if p.is_file()} == set(second) < set(first)
+
+
+def test_new_elements_make_a_plan_look_for_new_windows(cities: MemoryStore) -> None:
+    before = plan(cities)
+    moved = {
+        norad: replace(e, epoch=e.epoch + 600, mean_anomaly_deg=e.mean_anomaly_deg / 2)
+        for norad, e in PROGRAMME.elements.items()
+    }
+    with cities.begin() as work:
+        work.set_programme(replace(PROGRAMME, elements=moved))
+    after = plan(cities)
+    assert {a.elements_epoch for a in activities(cities, plan=after.id, kind="acquisition")} <= {
+        e.epoch for e in moved.values()
+    }
+    assert after.problem.opportunities != before.problem.opportunities
+
+
+def test_a_scene_beside_a_border_shows_nothing_finer_than_the_neighbour_is_licensed() -> None:
+    """Loyada lies in Djibouti, a third of the frame around it in Somaliland: that part is cut off."""
+    store = ordered(quoted([point_target(43.22, 11.47, "Loyada")], "hr-scene", "dj-environment", 7))
+    plan(store)
+    execute(store, now=NOW, report=done(*activities(store)))
+    (work,) = waiting_products(store)
+    assert work.acquisition.delivered_gsd_m < 5.0
+    beyond = territory("somaliland").geometry
+    assert work.activity.footprint.intersection(beyond).area > 0.05 * work.activity.footprint.area
+    assert work.acquisition.footprint.intersection(beyond).area < 1e-6
+    assert work.acquisition.footprint.intersects(territory("DJI").geometry)
+
+
+def test_a_request_too_long_or_too_wide_to_search_is_refused_at_once() -> None:
+    with pytest.raises(InputError, match="limit is 366"):
+        quoted(CITIES, "hr-scene", "capitals-exhibition", 50 * 365)
+    with pytest.raises(InputError, match="split it"):
+        quoted([territory_target("RUS")], "hr-area", "capitals-exhibition", 7)
