@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 from typing import Annotated
 
@@ -39,25 +40,27 @@ def make(
     json: Json = False,
 ) -> None:
     """Plan every open task; prints value, upper bound, gap and counts."""
-    if time_limit <= 0:
-        raise InputError(f"time limit {time_limit} s must be above 0")
-    if work_limit is not None and work_limit <= 0:
-        raise InputError(f"work limit {work_limit} must be above 0")
+    if not 0 < time_limit < math.inf:
+        raise InputError(f"time limit {time_limit} s must be above 0 and finite")
+    if work_limit is not None and not 0 < work_limit < math.inf:
+        raise InputError(f"work limit {work_limit} must be above 0 and finite")
     stop = Stop(wall_s=time_limit) if work_limit is None else Stop(work=work_limit)
     with open_store(db) as store, progress_bar("planning") as progress:
         plan = make_plan(store, now=time_of(store, now), seed=seed, stop=stop, progress=progress)
+        with store.begin() as work:
+            currency = work.programme().currency
     if json:
         print_json({"id": plan.id, "created": plan.created, "solution": plan.solution})
         return
-    show_plan(plan)
+    show_plan(plan, currency)
 
 
-def show_plan(plan: PlanRecord) -> None:
-    """Print a plan's figures and the reasons it gives."""
+def show_plan(plan: PlanRecord, currency: str) -> None:
+    """Print a plan's figures and the reasons it gives; values count clear skies and good geometry."""
     out, solution = console(), plan.solution
     bound = solution.bound
     table = Table(title=f"{plan.id} from {plan.created}", show_header=False)
-    table.add_row("value", f"{bound.value:,.0f}")
+    table.add_row("value", f"{bound.value:,.0f} {currency}, weighted by the chance of a clear sky")
     table.add_row("upper bound", f"{bound.upper:,.0f} ({bound.method})")
     table.add_row("gap", f"{bound.gap:.2%}")
     planned = sum(1 for value in solution.task_values.values() if value > 0)

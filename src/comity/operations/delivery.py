@@ -202,9 +202,8 @@ def offered_items(store: Store, *, item: str | None = None, order: str | None = 
         if item is not None:
             record = work.items.get(item)
             if record.state != "offered":
-                raise StateError(
-                    f"{item} is already {record.state}: {record.state_reason or 'no reason given'}"
-                )
+                why = f": {record.state_reason}" if record.state_reason else ""
+                raise StateError(f"{item} is already {record.state}{why}")
             return [record]
         if order is not None:
             work.orders.get(order)
