@@ -48,7 +48,7 @@ def walk(
     seed: int,
     stops: tuple[Stop, ...],
     replan_after_s: float = 1.5 * DAY_S,
-    max_pixels: int = 400_000,
+    max_pixels: int = 600_000,
     executor: Executor | None = None,
     step: Step = lambda title: silent,
 ) -> Walk:
