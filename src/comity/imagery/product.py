@@ -237,7 +237,8 @@ def _around(shape: BaseGeometry) -> tuple[float, float, float, float]:
 
 
 def _sizes(acquisition: Acquisition, grid: ImageGrid) -> str:
-    return f"Pixel {grid.pixel_m:.4g} m (native GSD {acquisition.native_gsd_m:.{2 if acquisition.native_gsd_m < 100 else 0}f} m)"
+    digits = 2 if acquisition.native_gsd_m < 100 else 0
+    return f"Pixel {grid.pixel_m:.4g} m (native GSD {acquisition.native_gsd_m:.{digits}f} m)"
 
 
 def _caption(acquisition: Acquisition, grid: ImageGrid, place: str) -> list[str]:
