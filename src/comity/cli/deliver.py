@@ -55,4 +55,6 @@ def deliver(
         )
     out.print(table if items else "nothing is waiting to be delivered")
     if items:
-        out.print(f"catalogue: {folder / 'stac' / 'catalog.json'}; next: comity accept", style="dim")
+        out.print(
+            f"catalogue: {folder / 'stac' / 'catalog.json'}; next: comity accept", style="dim", soft_wrap=True
+        )

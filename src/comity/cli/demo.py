@@ -163,5 +163,6 @@ def _tell(programme: Programme, result: Walk, folder: Path, seconds: float) -> N
         ("statements/", "each partner's account"),
         ("comity.db", "the operator's state: go on with comity … --db"),
     ):
-        files.add_row(str(folder / name), what)
+        files.add_row(name, what)
+    out.print(f"Left in {folder.resolve()}:", soft_wrap=True)
     out.print(Panel(files, title=f"done in {seconds:.0f} s", expand=False))
