@@ -11,8 +11,8 @@ from rich.box import SIMPLE_HEAD
 from rich.table import Table
 from rich.text import Text
 
-from comity.cli.common import DEFAULT_DB, Db, console, open_store
-from comity.core import Money
+from comity.cli.common import DEFAULT_DB, Db, Now, console, open_store
+from comity.core import Epoch, Money, SystemClock
 from comity.fleet import Instrument, Programme, Request, Rule, Source, load_programme
 
 app = typer.Typer(help="Check a programme file, or start running it.", no_args_is_help=True)
@@ -28,21 +28,33 @@ def check(
     sources: Annotated[
         bool, typer.Option("--sources", help="Also list every figure of the fleet with its source.")
     ] = False,
+    now: Now = None,
 ) -> None:
     """Check a programme and show what it declares.
 
     Mistakes name the file, the key, the value and the limit, one a line, and give exit code 2.
     """
-    _show(load_programme(programme), sources)
+    loaded = load_programme(programme)
+    oldest = _oldest_elements(loaded, now)
+    _show(loaded, sources)
+    console().print(oldest)
 
 
 @app.command()
-def use(programme: Which, db: Db = DEFAULT_DB) -> None:
+def use(programme: Which, db: Db = DEFAULT_DB, now: Now = None) -> None:
     """Start running a programme: later commands on this database use it."""
     loaded = load_programme(programme)
+    oldest = _oldest_elements(loaded, now)
     with open_store(db, create=True) as store, store.begin() as work:
         work.set_programme(loaded)
-    console().print(f"{db} now runs {loaded.id}: {loaded.title}")
+    console().print(f"{db} now runs {loaded.id}: {loaded.title}. {oldest}")
+
+
+def _oldest_elements(programme: Programme, now: str | None) -> str:
+    """How old the programme's oldest elements are at ``--now`` (default: its epoch, else the clock)."""
+    at = Epoch.from_iso(now) if now else programme.epoch or SystemClock().now()
+    age_days = max(elements.age_s(at) for elements in programme.elements.values()) / 86_400
+    return f"Oldest orbital elements at {at.iso(0)}: {age_days:.1f} days."
 
 
 def _show(programme: Programme, sources: bool) -> None:

@@ -70,10 +70,13 @@ def add(
 
 
 @app.command("list")
-def list_requests(db: Db = DEFAULT_DB, json: Json = False) -> None:
-    """List all requests."""
+def list_requests(db: Db = DEFAULT_DB, now: Now = None, json: Json = False) -> None:
+    """List all requests; with --now those that were there by then."""
     with open_store(db) as store, store.begin() as work:
         requests = work.requests.all()
+    if now is not None:
+        at = Epoch.from_iso(now)
+        requests = [request for request in requests if request.created <= at]
     if json:
         print_json(requests)
         return
