@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -138,7 +139,12 @@ def test_zoom_layers_filters_and_details_work(browser: Browser, page: str) -> No
 
     browser.js("document.querySelector('[data-tl=reset]').click()")
     browser.hover(".bar.acq")
-    assert "UTC" in browser.js("document.querySelector('#tip:not([hidden])').textContent")
+    # The browser may hand the movement on a moment after it was sent.
+    tip = "document.querySelector('#tip:not([hidden])')?.textContent ?? ''"
+    deadline = time.monotonic() + 5.0
+    while "UTC" not in browser.js(tip) and time.monotonic() < deadline:
+        time.sleep(0.05)
+    assert "UTC" in browser.js(tip)
 
 
 def test_without_scripts_everything_is_there(browser: Browser, page: str) -> None:
