@@ -56,7 +56,7 @@ def orbits(draw: st.DrawFn) -> SGP4Trajectory:
 SITES = st.builds(
     Site,
     name=st.just("s"),
-    lon_deg=st.floats(-180.0, 180.0),
+    lon_deg=st.sampled_from([-180.0, 180.0]) | st.floats(-180.0, 180.0),
     lat_deg=st.sampled_from([-90.0, 90.0]) | st.floats(-90.0, 90.0),
     altitude_m=st.floats(-400.0, 5_000.0),
     min_elevation_deg=st.floats(0.0, 60.0),
@@ -127,3 +127,22 @@ def test_no_instant_is_called_wrongly(orbit: SGP4Trajectory, site: Site) -> None
         near |= (np.abs(times - a) < 2e-3) | (np.abs(times - b) < 2e-3)
     wrong = (inside != (elevation > site.min_elevation_deg)) & ~near
     assert not wrong.any(), times[wrong]
+
+
+@settings(max_examples=60, deadline=None)
+@given(orbits(), SITES, st.floats(-6.0, -2.0))
+def test_a_pass_that_only_just_clears_the_mask_is_found(
+    orbit: SGP4Trajectory, site: Site, exponent: float
+) -> None:
+    """With the mask a hair below a culmination, what is left of the pass may be far shorter than a step."""
+    day = Interval(START, START + 86_400)
+    whole = [
+        w
+        for w in passes(orbit, site, day)
+        if day.start < w.interval.start and w.interval.end < day.end and w.max_elevation_deg < 89.0
+    ]
+    assume(whole)
+    highest = max(whole, key=lambda w: w.max_elevation_deg)
+    grazed = replace(site, min_elevation_deg=highest.max_elevation_deg - 10.0**exponent)
+    found = [w for w in passes(orbit, grazed, day) if w.interval.overlaps(highest.interval)]
+    assert any(highest.max_elevation_at in w.interval for w in found)

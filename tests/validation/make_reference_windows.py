@@ -1,7 +1,9 @@
-"""Reference passes, computed with nothing of Comity, for ``test_station_windows.py``.
+"""Reference passes from dense ``sgp4`` states, for ``comity validate access``; nothing of Comity is used.
 
-    python tests/validation/make_reference_windows.py choose CATALOGUE.3le   # writes data/catalogue-300.3le
-    python tests/validation/make_reference_windows.py windows                # writes data/windows-300.csv.gz
+    python tests/validation/make_reference_windows.py choose CATALOGUE.3le   # writes catalogue-300.3le
+    python tests/validation/make_reference_windows.py windows                # writes windows-sgp4.csv.gz
+
+They lie in the ``data`` folders of ``orbits`` and ``access``, where ``comity validate`` reads them.
 
 Method: ``sgp4`` states of the TLE lines every 5 s, GMST (IAU 1982) with UT1 and polar motion from the IERS
 finals2000A file, WGS-84 sites; sign changes of the height above the mask are bisected on fresh ``sgp4``
@@ -11,21 +13,19 @@ hides between two states.
 
 from __future__ import annotations
 
-import csv
-import gzip
-import io
 import math
 import sys
 from pathlib import Path
 
 import astropy_iers_data
 import numpy as np
+from reference_tables import ACCESS, ORBITS, versions, write_table
 from sgp4.api import Satrec
 
-DATA = Path(__file__).parent / "data"
-CATALOGUE = DATA / "catalogue-300.3le"
-WINDOWS = DATA / "windows-300.csv.gz"
+CATALOGUE = ORBITS / "catalogue-300.3le"
+WINDOWS = ACCESS / "windows-sgp4.csv.gz"
 
+START = "2024-09-22T00:00:00Z"
 DAY_UTC_JD = 2460575.5  # 2024-09-22T00:00:00 UTC
 DAY_MJD = 60575
 SPAN_S = 86_400.0
@@ -54,7 +54,7 @@ def earth_orientation():
     for line in Path(astropy_iers_data.IERS_A_FILE).read_text().splitlines():
         mjd = int(float(line[7:15]))
         if DAY_MJD - 1 <= mjd <= DAY_MJD + 2:
-            rows[mjd] = float(line[58:68]), float(line[18:27]), float(line[37:46])
+            rows[mjd] = float(line[154:165]), float(line[134:144]), float(line[144:154])  # Bulletin B
     days = sorted(rows)
     at = (np.array(days) - DAY_MJD) * 86_400.0
     table = np.array([rows[d] for d in days])
@@ -188,18 +188,27 @@ def choose(full, count=300, seed=20240922):
 
 
 def write_windows():
-    out = io.StringIO()
-    writer = csv.writer(out, lineterminator="\n")
-    writer.writerow(["norad_id", "site", "start_s", "end_s", "max_elevation_deg"])
+    rows = []
     for _, line1, line2 in objects(CATALOGUE.read_text()):
         found = passes(line1, line2)
         if found is None:
-            writer.writerow([line1[2:7].strip(), "", "", "", ""])  # decayed: no position that day
+            rows.append((line1[2:7].strip(), "", "", "", ""))  # decayed: no position that day
             continue
         for site, start, end, top in found:
-            writer.writerow([line1[2:7].strip(), site, f"{start:.5f}", f"{end:.5f}", f"{top:.4f}"])
-    # no time stamp inside, so that the same windows give the same file
-    WINDOWS.write_bytes(gzip.compress(out.getvalue().encode(), mtime=0))
+            rows.append((line1[2:7].strip(), site, f"{start:.5f}", f"{end:.5f}", f"{top:.4f}"))
+    about = {
+        "program": "sgp4 package, dense",
+        "versions": versions("sgp4", "astropy-iers-data"),
+        "propagation": f"sgp4 every {STEP_S:g} s, every near miss again at 5 ms",
+        "frames": "TEME to PEF by GMST (IAU 1982), to ITRF by polar motion",
+        "earth_orientation": "IERS finals2000A, Bulletin B",
+        "search": "bisection on sgp4 states to 1e-6 s",
+        "start": START,
+        "span_s": SPAN_S,
+        "mask_deg": MASK_DEG,
+        "shortest_s": 0.0,
+    }
+    write_table(WINDOWS, about, ["norad_id", "site", "start_s", "end_s", "max_elevation_deg"], rows)
 
 
 if __name__ == "__main__":

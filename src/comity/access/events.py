@@ -1,33 +1,51 @@
-"""Finding when a condition holds: sign changes of smooth functions of time, refined together.
+"""Finding when conditions hold: sign changes of functions of time, none missed, refined together.
 
-A condition is a function of time that is positive where it holds. It is looked at on a grid; what hides
-between two nodes of the grid (a short rise above zero, a short dip below) is searched for by its
-slope; then every crossing is refined at once. One new condition is one new function.
+A condition is a function of time that is positive where it holds, and a bound on its derivatives over a cell
+of time. Cells are halved until the bound rules out what could hide in them (a short rise above zero, a short
+dip below), proves that the function crosses zero once, or they are shorter than the shortest event asked
+for. Then every crossing is refined at once. Nothing is left to the width of a step.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
+
+from comity.core import InputError
 
 FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.int64]
 
 #: Refined times are this good (s) unless asked otherwise.
 DEFAULT_TOLERANCE_S = 1e-4
+#: Events as long as this (s) are found unless asked otherwise.
+SHORTEST_S = 1e-3
+#: More undecided cells than this mean a function that hugs zero: no answer would mean anything.
+_MAX_CELLS = 4_000_000
 
 _GOLDEN = (np.sqrt(5.0) - 1.0) / 2.0
 _MAX_ITERATIONS = 200
 
 
-class Condition(Protocol):
-    """Value at each time, (n,) s → (n,); positive where the condition holds; any smooth unit."""
+class Margins(Protocol):
+    """Values (k, n) at times (n,) s of k functions that must all be positive; ``which`` (n,) says of whom."""
 
-    def __call__(self, seconds: FloatArray, /) -> FloatArray:
-        """Evaluate at times counted in seconds from the search's epoch."""
+    def __call__(self, seconds: FloatArray, which: IntArray, /) -> FloatArray:
+        """Evaluate the functions of ``which[i]`` at ``seconds[i]``."""
+        ...
+
+
+class Bounds(Protocol):
+    """Greatest |f′| and |f″| over cells [low, high] (n,) s, each (k, n); infinite where there is none."""
+
+    def __call__(
+        self, low: FloatArray, high: FloatArray, which: IntArray, /
+    ) -> tuple[FloatArray, FloatArray]:
+        """Bound the functions of ``which[i]`` from ``low[i]`` to ``high[i]``."""
         ...
 
 
@@ -143,71 +161,152 @@ def maximise(
     return np.where(better, left, right), np.where(better, v_left, v_right)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Spans:
+    """When something holds: ``which`` (m,) of many, ``start`` and ``end`` (m,) s, sorted in that order."""
+
+    which: IntArray
+    start: FloatArray
+    end: FloatArray
+
+
+def find_spans(
+    margins: Margins,
+    bounds: Bounds,
+    which: IntArray,
+    low: FloatArray,
+    high: FloatArray,
+    *,
+    shortest_s: float = SHORTEST_S,
+    tolerance_s: float = DEFAULT_TOLERANCE_S,
+) -> Spans:
+    """Spans within cells [low, high] (n,) s in which all margins are positive.
+
+    Cells come in the order of ``which``, then of time; those that touch are searched as one stretch. Every
+    span, and every gap between two, that lasts ``shortest_s`` or longer is found, if the bounds are true:
+
+    - a margin with the values a and b of one sign at the ends of a cell h long has no root in it where
+      |a| + |b| > h·max|f′| (first order) or min(|a|, |b|) > h²/8·max|f″| (second order);
+    - it crosses zero at most once where its mean slope exceeds h·max|f″|.
+
+    Edges are good to ``tolerance_s``. Raises :class:`InputError` where a margin stays so near zero that
+    millions of cells remain undecided.
+    """
+    n = len(which)
+    if not n:
+        return Spans(which=np.zeros(0, np.int64), start=np.zeros(0), end=np.zeros(0))
+    joined = (which[1:] == which[:-1]) & (high[:-1] == low[1:])
+    first = margins(low, which)
+    last = np.empty_like(first)
+    last[:, :-1] = first[:, 1:]
+    ends = np.flatnonzero(np.append(~joined, True))
+    last[:, ends] = margins(high[ends], which[ends])
+    begins = np.flatnonzero(np.append(True, ~joined))
+    starts_in, ends_in = (first[:, begins] > 0.0).all(axis=0), (last[:, ends] > 0.0).all(axis=0)
+
+    owner, left, right, at_left, at_right = _isolate(
+        margins, bounds, which, low, high, first, last, shortest_s
+    )
+    roots = refine_roots(
+        lambda seconds, index: margins(seconds, owner[index]).min(axis=0),
+        left,
+        right,
+        at_left,
+        at_right,
+        tolerance_s,
+    )
+    rising = at_right > 0.0
+    open_which = np.concatenate([which[begins[starts_in]], owner[rising]])
+    open_at = np.concatenate([low[begins[starts_in]], roots[rising]])
+    close_which = np.concatenate([which[ends[ends_in]], owner[~rising]])
+    close_at = np.concatenate([high[ends[ends_in]], roots[~rising]])
+    by_open, by_close = np.lexsort((open_at, open_which)), np.lexsort((close_at, close_which))
+    return Spans(which=open_which[by_open], start=open_at[by_open], end=close_at[by_close])
+
+
+def _isolate(
+    margins: Margins,
+    bounds: Bounds,
+    which: IntArray,
+    low: FloatArray,
+    high: FloatArray,
+    first: FloatArray,
+    last: FloatArray,
+    shortest_s: float,
+) -> tuple[IntArray, FloatArray, FloatArray, FloatArray, FloatArray]:
+    """Cells that hold exactly one crossing: whose, low, high, and the least margin at both ends."""
+    found: list[tuple[IntArray, FloatArray, FloatArray, FloatArray, FloatArray]] = []
+    while len(which):
+        width = high - low
+        crossing = (first > 0.0).all(axis=0) != (last > 0.0).all(axis=0)
+        decided = _decided(first, last, width, *bounds(low, high, which)) | (width <= shortest_s)
+        one = np.flatnonzero(decided & crossing)
+        if len(one):
+            values = first[:, one].min(axis=0), last[:, one].min(axis=0)
+            found.append((which[one], low[one], high[one], *values))
+        k = np.flatnonzero(~decided)
+        if len(k) > _MAX_CELLS:
+            raise InputError(
+                "a condition stays too close to its limit for its edges to mean anything: "
+                "move the limit or shorten the interval"
+            )
+        which, low, high, first, last = which[k], low[k], high[k], first[:, k], last[:, k]
+        middle = 0.5 * (low + high)
+        between = margins(middle, which) if len(k) else first
+        which = np.concatenate([which, which])
+        low, high = np.concatenate([low, middle]), np.concatenate([middle, high])
+        first, last = np.concatenate([first, between], axis=1), np.concatenate([between, last], axis=1)
+    if not found:
+        none = np.zeros(0)
+        return np.zeros(0, np.int64), none, none, none, none
+    owner, left, right, at_left, at_right = (np.concatenate(column) for column in zip(*found, strict=True))
+    return owner, left, right, at_left, at_right
+
+
+def _decided(
+    first: FloatArray, last: FloatArray, width: FloatArray, rate: FloatArray, curvature: FloatArray
+) -> NDArray[np.bool_]:
+    """Whether each cell (n,) certainly holds no crossing, or just one, of the least of its margins (k, n)."""
+    before, after = first > 0.0, last > 0.0
+    same = before == after
+    a, b = np.abs(first), np.abs(last)
+    with np.errstate(invalid="ignore"):  # infinite bounds
+        quiet = same & ((a + b > rate * width) | (np.minimum(a, b) > curvature * width**2 / 8.0))
+        single = ~same & (np.abs(last - first) > curvature * width**2)
+    out = (quiet & ~before).any(axis=0)
+    up, down = quiet & before | single & after, quiet & before | single & before
+    return np.asarray(out | up.all(axis=0) | down.all(axis=0), dtype=np.bool_)
+
+
 def intervals_where_positive(
-    function: Condition,
+    function: Callable[[FloatArray], FloatArray],
     start_s: float,
     end_s: float,
     step_s: float,
+    *,
+    max_rate: float = np.inf,
+    max_curvature: float = np.inf,
+    shortest_s: float = SHORTEST_S,
     tolerance_s: float = DEFAULT_TOLERANCE_S,
 ) -> list[tuple[float, float]]:
     """Spans (start, end) in seconds, in order, of [start_s, end_s] in which ``function`` is positive.
 
-    Edges are good to ``tolerance_s``, clipped to the span searched. Between nodes ``step_s`` apart the
-    function may rise once above zero, or dip once below; such hidden spans are found where the
-    function's slope at the nodes (taken over ``step_s``/1000) shows a turn between them.
+    ``function``: (n,) s → (n,). ``max_rate`` and ``max_curvature``: greatest |f′| and |f″| anywhere in the
+    span, one at least; see :func:`find_spans` for what is found. ``step_s``: longest cell to begin with.
+    Raises :class:`InputError` without either bound.
     """
+    if not (np.isfinite(max_rate) or np.isfinite(max_curvature)):
+        raise InputError("give a bound on the function's rate or on its curvature")
     if end_s <= start_s:
         return []
     nodes = np.linspace(start_s, end_s, max(2, int(np.ceil((end_s - start_s) / step_s)) + 1))
-    values = function(nodes)
-    times, values = _with_turns(function, nodes, values, tolerance_s)
-    crossing = np.nonzero((values[:-1] > 0) != (values[1:] > 0))[0]
-    roots = refine_roots(
-        lambda seconds, which: function(seconds),
-        times[crossing],
-        times[crossing + 1],
-        values[crossing],
-        values[crossing + 1],
-        tolerance_s,
+    spans = find_spans(
+        lambda seconds, which: function(seconds)[None],
+        lambda low, high, which: (np.full((1, len(low)), max_rate), np.full((1, len(low)), max_curvature)),
+        np.zeros(len(nodes) - 1, np.int64),
+        nodes[:-1],
+        nodes[1:],
+        shortest_s=shortest_s,
+        tolerance_s=tolerance_s,
     )
-    edges = [float(r) for r in roots]
-    if values[0] > 0:
-        edges.insert(0, float(start_s))
-    if values[-1] > 0:
-        edges.append(float(end_s))
-    return [(a, b) for a, b in zip(edges[::2], edges[1::2], strict=True) if b > a]
-
-
-def _with_turns(
-    function: Callable[[FloatArray], FloatArray], nodes: FloatArray, values: FloatArray, tolerance_s: float
-) -> tuple[FloatArray, FloatArray]:
-    """Nodes and values, with the extrema added where one between two nodes is of the other sign."""
-    step = nodes[1] - nodes[0]
-    nudge = step * 1e-3
-    inward = np.where(np.arange(len(nodes)) < len(nodes) - 1, nudge, -nudge)
-    slope = (function(nodes + inward) - values) / inward
-    positive = values > 0
-    side = np.where(positive[:-1], -1.0, 1.0)  # a dip is the maximum of the negative
-    turn = (positive[:-1] == positive[1:]) & (side * slope[:-1] > 0) & (side * slope[1:] < 0)
-    # a turn that cannot reach zero with slopes like these at both ends is not worth a search
-    reach = side * np.where(
-        positive[:-1], np.minimum(values[:-1], values[1:]), np.maximum(values[:-1], values[1:])
-    )
-    turn &= reach + 2.0 * step * np.maximum(np.abs(slope[:-1]), np.abs(slope[1:])) > 0
-    found = np.nonzero(turn)[0]
-    if not len(found):
-        return nodes, values
-    sign = side[found]
-    times, peaks = maximise(
-        lambda seconds, which: sign[which] * function(seconds),
-        nodes[found],
-        nodes[found + 1],
-        tolerance_s,
-        enough=0.0,
-    )
-    peaks = peaks * sign
-    other = (peaks > 0) != positive[found]
-    return (
-        np.insert(nodes, found[other] + 1, times[other]),
-        np.insert(values, found[other] + 1, peaks[other]),
-    )
+    return list(zip(spans.start.tolist(), spans.end.tolist(), strict=True))

@@ -18,6 +18,8 @@ The last two must lie in the interval as a whole: half a strip is not the strip.
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Sequence
+from dataclasses import replace
+from typing import get_args
 
 import numpy as np
 import shapely
@@ -25,8 +27,9 @@ import shapely
 from comity.access.looks import Ground, half_field_rad
 from comity.access.passes import Limits
 from comity.access.search import InstrumentSearch, Places
-from comity.access.track import sample
-from comity.access.windows import ImagingWindow
+from comity.access.sky import Sky
+from comity.access.track import sample, sky_over
+from comity.access.windows import Direction, ImagingWindow, Light, Side
 from comity.core import Executor, InputError, Interval, Progress, ThreadExecutor, UnknownIdError, silent
 from comity.fleet import Area, Instrument, Spacecraft, Target, area_from_geometry
 from comity.orbits import EarthOrientation, PropagationError, Trajectory
@@ -41,6 +44,10 @@ def imaging_windows(
     max_off_nadir_deg: float | None = None,
     min_sun_elevation_deg: float | None = None,
     max_gsd_m: float | None = None,
+    max_incidence_deg: float | None = None,
+    side: Side | None = None,
+    direction: Direction | None = None,
+    light: Light | None = None,
     instruments: Collection[str] | None = None,
     eop: EarthOrientation | None = None,
     progress: Progress = silent,
@@ -53,7 +60,10 @@ def imaging_windows(
         imaged strip by strip: those windows' targets are ``TARGET/strip-N``.
     interval : windows are clipped to it (aimed points) or lie wholly inside it (scans).
     max_off_nadir_deg : tightens the instruments' own limits; None leaves them.
-    min_sun_elevation_deg, max_gsd_m : None: no limit.
+    min_sun_elevation_deg, max_gsd_m, max_incidence_deg : None: no limit.
+    side : only places to the ``left`` or to the ``right`` of the motion over the ground.
+    direction : only while the spacecraft moves north (``ascending``) or south (``descending``).
+    light : only with the Sun's centre above (``day``) or below (``night``) the target's horizon.
     instruments : ids to use, None for all the spacecraft has.
     eop : Earth orientation, by default the bundled table.
 
@@ -63,29 +73,25 @@ def imaging_windows(
     UnknownIdError : an instrument that the spacecraft does not carry.
     PropagationError : the trajectory has no answer somewhere in the interval.
     """
-    _check_limits(max_off_nadir_deg, min_sun_elevation_deg, max_gsd_m)
+    asked = Limits(
+        max_off_nadir_deg=90.0 if max_off_nadir_deg is None else max_off_nadir_deg,
+        min_sun_elevation_deg=min_sun_elevation_deg,
+        max_gsd_m=max_gsd_m,
+        max_incidence_deg=max_incidence_deg,
+        side=side,
+        direction=direction,
+        light=light,
+    )
+    _check_limits(asked)
     for wanted in instruments or ():
         if all(one.id != wanted for one in spacecraft.instruments):
             raise UnknownIdError(
                 f"instrument of {spacecraft.id}", wanted, tuple(one.id for one in spacecraft.instruments)
             )
-    track = sample(trajectory, interval, eop or EarthOrientation.bundled())
-    chosen = [one for one in spacecraft.instruments if instruments is None or one.id in instruments]
-    places = _places(targets)
-    found: list[ImagingWindow] = []
-    for done, instrument in enumerate(chosen):
-        progress(done, len(chosen), f"{spacecraft.name}: {instrument.name}")
-        limits = Limits(
-            max_off_nadir_deg=_off_nadir_limit(instrument, max_off_nadir_deg),
-            min_sun_elevation_deg=min_sun_elevation_deg,
-            max_gsd_m=max_gsd_m,
-        )
-        search = InstrumentSearch(spacecraft, instrument, track, limits)
-        found += search.points(places)
-        for area in places.areas:
-            found += search.strips(area)
-    progress(len(chosen), len(chosen), spacecraft.name)
-    return sorted(found, key=lambda w: (w.interval.start, w.target, w.instrument))
+    chosen = None if instruments is None else frozenset(instruments)
+    eop = eop or EarthOrientation.bundled()
+    sky = sky_over(interval, eop)
+    return _search(spacecraft, trajectory, _places(targets), interval, asked, chosen, sky, progress)
 
 
 def constellation_windows(
@@ -96,6 +102,10 @@ def constellation_windows(
     max_off_nadir_deg: float | None = None,
     min_sun_elevation_deg: float | None = None,
     max_gsd_m: float | None = None,
+    max_incidence_deg: float | None = None,
+    side: Side | None = None,
+    direction: Direction | None = None,
+    light: Light | None = None,
     instruments: Collection[str] | None = None,
     eop: EarthOrientation | None = None,
     executor: Executor | None = None,
@@ -107,13 +117,23 @@ def constellation_windows(
     nobody carries raises :class:`UnknownIdError`. Windows are in order of time, then spacecraft.
     """
     members = list(fleet)
-    _check_limits(max_off_nadir_deg, min_sun_elevation_deg, max_gsd_m)
+    asked = Limits(
+        max_off_nadir_deg=90.0 if max_off_nadir_deg is None else max_off_nadir_deg,
+        min_sun_elevation_deg=min_sun_elevation_deg,
+        max_gsd_m=max_gsd_m,
+        max_incidence_deg=max_incidence_deg,
+        side=side,
+        direction=direction,
+        light=light,
+    )
+    _check_limits(asked)
     carried = {one.id for craft, _ in members for one in craft.instruments}
     for wanted in instruments or ():
         if wanted not in carried:
             raise UnknownIdError("instrument", wanted, tuple(sorted(carried)))
-    _places(targets)  # a bad target is told before any work
+    places = _places(targets)  # a bad target is told before any work
     eop = eop or EarthOrientation.bundled()
+    sky = sky_over(interval, eop)
 
     def one(member: tuple[Spacecraft, Trajectory]) -> list[ImagingWindow] | PropagationError:
         craft, trajectory = member
@@ -121,17 +141,7 @@ def constellation_windows(
         if here is not None and not here:
             return []
         try:
-            return imaging_windows(
-                craft,
-                trajectory,
-                targets,
-                interval,
-                max_off_nadir_deg=max_off_nadir_deg,
-                min_sun_elevation_deg=min_sun_elevation_deg,
-                max_gsd_m=max_gsd_m,
-                instruments=here,
-                eop=eop,
-            )
+            return _search(craft, trajectory, places, interval, asked, here, sky)
         except PropagationError as error:
             return error
 
@@ -146,6 +156,31 @@ def constellation_windows(
         progress(done, len(members), craft.name)
     windows.sort(key=lambda w: (w.interval.start, w.spacecraft, w.target, w.instrument))
     return windows, refused
+
+
+def _search(
+    spacecraft: Spacecraft,
+    trajectory: Trajectory,
+    places: Places,
+    interval: Interval,
+    asked: Limits,
+    instruments: Collection[str] | None,
+    sky: Sky,
+    progress: Progress = silent,
+) -> list[ImagingWindow]:
+    """Windows of one spacecraft with the instruments of these ids (None: all), in order of time."""
+    track = sample(trajectory, interval, sky.eop, sky=sky)
+    chosen = [one for one in spacecraft.instruments if instruments is None or one.id in instruments]
+    found: list[ImagingWindow] = []
+    for done, instrument in enumerate(chosen):
+        progress(done, len(chosen), f"{spacecraft.name}: {instrument.name}")
+        limits = replace(asked, max_off_nadir_deg=_off_nadir_limit(instrument, asked.max_off_nadir_deg))
+        search = InstrumentSearch(spacecraft, instrument, track, limits)
+        found += search.points(places)
+        for area in places.areas:
+            found += search.strips(area)
+    progress(len(chosen), len(chosen), spacecraft.name)
+    return sorted(found, key=lambda w: (w.interval.start, w.target, w.instrument))
 
 
 def _places(targets: Sequence[Target]) -> Places:
@@ -169,21 +204,26 @@ def _places(targets: Sequence[Target]) -> Places:
     )
 
 
-def _check_limits(
-    max_off_nadir_deg: float | None, min_sun_elevation_deg: float | None, max_gsd_m: float | None
-) -> None:
-    if max_off_nadir_deg is not None and not 0.0 <= max_off_nadir_deg <= 90.0:
-        raise InputError(f"off-nadir limit {max_off_nadir_deg:g}° is outside 0 … 90")
-    if min_sun_elevation_deg is not None and not -90.0 <= min_sun_elevation_deg <= 90.0:
-        raise InputError(f"Sun elevation limit {min_sun_elevation_deg:g}° is outside −90 … 90")
-    if max_gsd_m is not None and not max_gsd_m > 0.0:
-        raise InputError(f"GSD limit {max_gsd_m:g} m is not positive")
+def _check_limits(asked: Limits) -> None:
+    off_nadir, sun, incidence = asked.max_off_nadir_deg, asked.min_sun_elevation_deg, asked.max_incidence_deg
+    if not 0.0 <= off_nadir <= 90.0:
+        raise InputError(f"off-nadir limit {off_nadir:g}° is outside 0 … 90")
+    if sun is not None and not -90.0 <= sun <= 90.0:
+        raise InputError(f"Sun elevation limit {sun:g}° is outside −90 … 90")
+    if asked.max_gsd_m is not None and not asked.max_gsd_m > 0.0:
+        raise InputError(f"GSD limit {asked.max_gsd_m:g} m is not positive")
+    if incidence is not None and not 0.0 < incidence <= 90.0:
+        raise InputError(f"incidence limit {incidence:g}° is outside 0 … 90")
+    for what, value, known in (
+        ("look side", asked.side, get_args(Side)),
+        ("pass direction", asked.direction, get_args(Direction)),
+        ("light", asked.light, get_args(Light)),
+    ):
+        if value is not None and value not in known:
+            raise InputError(f"{what} {value!r} is none of {', '.join(known)}")
 
 
-def _off_nadir_limit(instrument: Instrument, asked_deg: float | None) -> float:
-    own = (
-        float(np.degrees(half_field_rad(instrument)))
-        if instrument.pointing == "nadir"
-        else instrument.max_off_nadir_deg
-    )
-    return own if asked_deg is None else min(own, asked_deg)
+def _off_nadir_limit(instrument: Instrument, asked_deg: float) -> float:
+    fixed = instrument.pointing == "nadir"
+    own = float(np.degrees(half_field_rad(instrument))) if fixed else instrument.max_off_nadir_deg
+    return min(own, asked_deg)

@@ -15,15 +15,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from comity.access.margins import dot
 from comity.access.track import MEAN_RADIUS_M, Track
 from comity.access.windows import Look
 from comity.fleet import Instrument
 from comity.orbits import ecef_to_geodetic, geodetic_to_ecef, local_basis, teme_to_itrf_matrix
 
 FloatArray = NDArray[np.float64]
-
-#: How much lower (deg) the Sun stands on the horizon than seen from the Earth's centre: 8.794″ (IAU).
-SUN_PARALLAX_DEG = 8.794 / 3600.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -154,7 +152,7 @@ def looks(
         return []
     seen = view(track, seconds, ground)
     elevation = seen.elevation_deg(ground)
-    sun = track.sun_direction(seconds)
+    sun = track.sky.sun(seconds)
     lon, lat, _ = ecef_to_geodetic(seen.position)
     east, north, _ = local_basis(lon, lat)
     turn = teme_to_itrf_matrix(track.interval.start, seconds, track.eop)
@@ -193,15 +191,18 @@ def looks(
     ]
 
 
+def off_nadir_deg(track: Track, seconds: FloatArray, ground: FloatArray) -> FloatArray:
+    """Angle (n,) at times (n,) s between the geodetic nadir and the points ``ground`` (n, 3) m."""
+    position, _ = track.state(seconds)
+    line = ground - position
+    line /= np.linalg.norm(line, axis=-1, keepdims=True)
+    return angle_deg(line, track.down(position))
+
+
 def sun_elevation_deg(sun: FloatArray, ground: Ground) -> FloatArray:
-    """Geometric elevation of the Sun's centre at points, from its geocentric directions (…, 3)."""
-    elevation = 90.0 - angle_deg(sun, ground.up)
-    return elevation - SUN_PARALLAX_DEG * np.cos(np.radians(elevation))
-
-
-def dot(a: FloatArray, b: FloatArray) -> FloatArray:
-    """Scalar products of (…, 3) vectors."""
-    return np.asarray(np.einsum("...i,...i->...", a, b), dtype=np.float64)
+    """Geometric elevation of the Sun's centre at points, from its places (…, 3) m off the geocentre."""
+    line = sun - ground.ecef
+    return 90.0 - angle_deg(line / np.linalg.norm(line, axis=-1, keepdims=True), ground.up)
 
 
 def angle_deg(a: FloatArray, b: FloatArray) -> FloatArray:

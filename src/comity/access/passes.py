@@ -8,9 +8,22 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from comity.access.events import maximise, refine_roots
-from comity.access.looks import Ground, dot, gsd_m, sun_elevation_deg, view
+from comity.access.events import find_spans, maximise, refine_roots
+from comity.access.looks import Ground, off_nadir_deg
+from comity.access.margins import (
+    cone,
+    cone_bound,
+    dot,
+    fine_ground,
+    fine_ground_bound,
+    normal_turn,
+    sun_height,
+    sun_height_bound,
+    to_the_right,
+    to_the_right_bound,
+)
 from comity.access.track import Track
+from comity.access.windows import Direction, Light, Side
 from comity.fleet import Instrument
 from comity.orbits.geodesy import POLAR_RADIUS_M
 
@@ -25,15 +38,35 @@ _CHUNK = 4_000_000
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Limits:
-    """What a look must keep to; None: no limit. The target's horizon always counts."""
+    """What a look must keep to; None: no limit. The target's horizon always counts.
+
+    ``side``: of the motion over the ground on which the target lies. ``light``: the Sun's centre above
+    (``day``) or below (``night``) the target's horizon, geometrically.
+    """
 
     max_off_nadir_deg: float
-    min_sun_elevation_deg: float | None
-    max_gsd_m: float | None
+    min_sun_elevation_deg: float | None = None
+    max_gsd_m: float | None = None
+    max_incidence_deg: float | None = None
+    side: Side | None = None
+    direction: Direction | None = None
+    light: Light | None = None
+
+    @property
+    def lowest_elevation_deg(self) -> float:
+        """How high the spacecraft must stand at the target."""
+        return 0.0 if self.max_incidence_deg is None else max(0.0, 90.0 - self.max_incidence_deg)
+
+    @property
+    def lowest_sun_deg(self) -> float | None:
+        """How high the Sun must stand."""
+        if self.light == "day":
+            return max(0.0, self.min_sun_elevation_deg or 0.0)
+        return self.min_sun_elevation_deg
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Spans:
+class AimedSpans:
     """Windows of aimed instruments: target's index, start, end and best time (s), each (n,)."""
 
     which: IntArray
@@ -42,23 +75,62 @@ class Spans:
     best: FloatArray
 
 
-def margin(
+def margins(
     track: Track, instrument: Instrument, limits: Limits, seconds: FloatArray, ground: Ground
 ) -> FloatArray:
-    """How far (degrees, or tenths of the GSD limit) each look is inside its tightest limit; negative outside.
+    """How far looks at times (…) s at points (…) are inside each limit, (limits, …); negative outside.
 
-    Within one pass each part rises once and falls once (the Sun's hardly moves), so their least does too.
+    The same functions as in the conditions of :mod:`comity.access.conditions`: :mod:`comity.access.margins`.
     """
-    seen = view(track, seconds, ground)
-    elevation = seen.elevation_deg(ground)
-    inside = np.minimum(limits.max_off_nadir_deg - seen.off_nadir_deg, elevation)
+    position, velocity = track.state(seconds)
+    down = track.down(position)
+    line = position - ground.ecef
+    parts = [
+        cone(-line, down, math.cos(math.radians(limits.max_off_nadir_deg))),
+        cone(line, ground.up, math.sin(math.radians(limits.lowest_elevation_deg))),
+    ]
     if limits.max_gsd_m is not None:
-        gsd = gsd_m(instrument, seen.range_m, elevation)
-        inside = np.minimum(inside, np.maximum(10.0 * (1.0 - gsd / limits.max_gsd_m), -1e3))
-    if limits.min_sun_elevation_deg is not None:
-        sun = sun_elevation_deg(track.sun_direction(seconds), ground)
-        inside = np.minimum(inside, sun - limits.min_sun_elevation_deg)
-    return inside
+        parts.append(fine_ground(line, ground.up, _gsd_scale(instrument, limits.max_gsd_m)))
+    if limits.side is not None:
+        right = to_the_right(-line, down, velocity)
+        parts.append(right if limits.side == "right" else -right)
+    if limits.direction is not None:
+        parts.append(velocity[..., 2] if limits.direction == "ascending" else -velocity[..., 2])
+    lowest = limits.lowest_sun_deg
+    if lowest is not None or limits.light is not None:
+        sun = sun_height(track.sky.sun(seconds), ground.ecef, ground.up)
+        if lowest is not None:
+            parts.append(sun - math.sin(math.radians(lowest)))
+        if limits.light == "night":
+            parts.append(-sun)
+    return np.stack(parts)
+
+
+def _bounds(
+    track: Track, instrument: Instrument, limits: Limits, low: FloatArray, high: FloatArray, ground: Ground
+) -> tuple[FloatArray, FloatArray]:
+    """Bounds of :func:`margins` over cells (n,) s: rates and curvatures, each (limits, n)."""
+    motion = track.motion(low, high)
+    nearest, farthest = motion.distance(ground.ecef)
+    way = motion.speed, motion.acceleration, nearest, farthest
+    parts = [
+        cone_bound(*way, math.cos(math.radians(limits.max_off_nadir_deg)), *normal_turn(motion)),
+        cone_bound(*way, math.sin(math.radians(limits.lowest_elevation_deg))),
+    ]
+    if limits.max_gsd_m is not None:
+        scale = _gsd_scale(instrument, limits.max_gsd_m)
+        parts.append(fine_ground_bound(motion, nearest, farthest, scale))
+    if limits.side is not None:
+        parts.append(to_the_right_bound(motion, farthest))
+    if limits.direction is not None:
+        parts.append((motion.acceleration, motion.jerk))
+    suns = (limits.lowest_sun_deg is not None) + (limits.light == "night")
+    parts += [sun_height_bound(len(low))] * suns
+    return np.stack([rate for rate, _ in parts]), np.stack([curvature for _, curvature in parts])
+
+
+def _gsd_scale(instrument: Instrument, max_gsd_m: float) -> float:
+    return (instrument.gsd_m / instrument.reference_altitude_m / max_gsd_m) ** 2
 
 
 def near(track: Track, ground: Ground, max_off_nadir_deg: float) -> tuple[IntArray, IntArray, IntArray]:
@@ -88,87 +160,35 @@ def near(track: Track, ground: Ground, max_off_nadir_deg: float) -> tuple[IntArr
     return which, node, np.cumsum(new)
 
 
-def aimed_spans(track: Track, instrument: Instrument, limits: Limits, ground: Ground) -> Spans:
+def aimed_spans(track: Track, instrument: Instrument, limits: Limits, ground: Ground) -> AimedSpans:
     """All spans within the track's interval in which an aimed instrument can take each point.
 
-    Edges are good to a millisecond. A span is found however short: between samples the best instant of every
-    pass is searched for. ``best`` is the instant of least off-nadir angle within the span.
+    Edges are good to a millisecond, and a span as short as that is found
+    (:func:`comity.access.events.find_spans`). ``best`` is the instant of least off-nadir angle within it.
     """
     which, node, run = near(track, ground, limits.max_off_nadir_deg)
-    times = track.nodes[node]
-    values = margin(track, instrument, limits, times, ground[which])
-    which, times, values, run = _with_peaks(track, instrument, limits, ground, which, times, values, run)
-    good = values > 0.0
-    same = run[1:] == run[:-1]
-    opens = good & np.concatenate([[True], ~(same & good[:-1])])
-    closes = good & np.concatenate([~(same & good[1:]), [True]])
-    first, last = np.flatnonzero(opens), np.flatnonzero(closes)
-    start, end = times[first].copy(), times[last].copy()
-    # a span that is open where its run begins (or ends) is cut by the samples' own end: nothing to refine
-    before = np.flatnonzero((first > 0) & np.concatenate([[False], same])[first])
-    after = np.flatnonzero(np.concatenate([same, [False]])[last])
-    target = which[first]
-
-    def at(seconds: FloatArray, index: IntArray, chosen: IntArray) -> FloatArray:
-        return margin(track, instrument, limits, seconds, ground[target[chosen[index]]])
-
-    a, b = first[before] - 1, first[before]
-    start[before] = refine_roots(
-        lambda s, k: at(s, k, before), times[a], times[b], values[a], values[b], TOLERANCE_S
+    pair = np.flatnonzero(run[1:] == run[:-1])
+    spans = find_spans(
+        lambda seconds, index: margins(track, instrument, limits, seconds, ground[index]),
+        lambda low, high, index: _bounds(track, instrument, limits, low, high, ground[index]),
+        which[pair],
+        track.nodes[node[pair]],
+        track.nodes[node[pair + 1]],
+        shortest_s=TOLERANCE_S,
+        tolerance_s=TOLERANCE_S,
     )
-    a, b = last[after], last[after] + 1
-    end[after] = refine_roots(
-        lambda s, k: at(s, k, after), times[a], times[b], values[a], values[b], TOLERANCE_S
-    )
-    start, end = np.maximum(start, 0.0), np.minimum(end, track.interval.duration_s)
+    start, end = np.maximum(spans.start, 0.0), np.minimum(spans.end, track.interval.duration_s)
     kept = end - start > TOLERANCE_S
-    target, start, end = target[kept], start[kept], end[kept]
+    target, start, end = spans.which[kept], start[kept], end[kept]
 
     def steepness(seconds: FloatArray, index: IntArray) -> FloatArray:
-        return -view(track, seconds, ground[target[index]]).off_nadir_deg
+        return -off_nadir_deg(track, seconds, ground.ecef[target[index]])
 
     best, _ = maximise(steepness, start, end, TOLERANCE_S)
     ends = np.stack([start, best, end])
     angles = np.stack([-steepness(s, np.arange(len(s))) for s in ends]) if len(start) else ends
     best = np.take_along_axis(ends, np.argmin(angles, axis=0)[None], axis=0)[0]
-    return Spans(which=target, start=start, end=end, best=best)
-
-
-def _with_peaks(
-    track: Track,
-    instrument: Instrument,
-    limits: Limits,
-    ground: Ground,
-    which: IntArray,
-    times: FloatArray,
-    values: FloatArray,
-    run: IntArray,
-) -> tuple[IntArray, FloatArray, FloatArray, IntArray]:
-    """The samples, with a good instant put in wherever one hides between samples that are not."""
-    low = np.full(len(values), -np.inf)
-    left, right = low.copy(), low.copy()
-    same = run[1:] == run[:-1]
-    left[1:][same] = values[:-1][same]
-    right[:-1][same] = values[1:][same]
-    top = np.flatnonzero((values <= 0.0) & (values >= left) & (values >= right))
-    begin = np.where(np.isfinite(left[top]), times[top] - track.step_s, times[top])
-    finish = np.where(np.isfinite(right[top]), times[top] + track.step_s, times[top])
-    peak, height = maximise(
-        lambda s, k: margin(track, instrument, limits, s, ground[which[top[k]]]),
-        begin,
-        finish,
-        TOLERANCE_S,
-        enough=0.0,
-    )
-    found = np.flatnonzero(height > 0.0)
-    at = top[found]
-    place = np.where(peak[found] > times[at], at + 1, at)
-    return (
-        np.insert(which, place, which[at]),
-        np.insert(times, place, peak[found]),
-        np.insert(values, place, height[found]),
-        np.insert(run, place, run[at]),
-    )
+    return AimedSpans(which=target, start=start, end=end, best=best)
 
 
 def abeam_candidates(track: Track, ground: Ground, max_off_nadir_deg: float) -> tuple[IntArray, FloatArray]:

@@ -15,16 +15,14 @@ from comity.access.looks import (
     View,
     angle_deg,
     azimuth_deg,
-    dot,
-    gsd_m,
     half_field_rad,
     looks,
     nadir_swath_m,
-    sun_elevation_deg,
     swath_m,
     view,
 )
-from comity.access.passes import Limits, abeam_candidates, abeam_times, aimed_spans
+from comity.access.margins import dot
+from comity.access.passes import Limits, abeam_candidates, abeam_times, aimed_spans, margins
 from comity.access.strips import Strip, cut_into_strips, strip_width_km
 from comity.access.track import Track
 from comity.access.windows import ElementsUsed, ImagingWindow, Look
@@ -130,7 +128,7 @@ class InstrumentSearch:
         speed = _ground_speed(seen, altitude)
         with np.errstate(divide="ignore"):
             half = np.where(speed > _MIN_SPEED, length / 2.0 / speed, np.inf)
-        kept = self._acceptable(times, seen, ground) & self._within(times - half, times + half)
+        kept = self._acceptable(times, ground) & self._within(times - half, times + half)
         which, times, half, ground = which[kept], times[kept], half[kept], ground[kept]
         heading = azimuth_deg(seen.velocity, *_level(lon, lat))[kept]
         footprints = scenes(lon[kept], lat[kept], heading, swath[kept], length[kept])
@@ -189,7 +187,7 @@ class InstrumentSearch:
         """Windows of passes (n) with abeam times (n, 3, samples) of the strips' centre and edges."""
         centre, at = points[:, 0], times[:, 0]
         seen = view(self.track, at, centre)
-        kept = self._acceptable(at, seen, centre).all(axis=1)
+        kept = self._acceptable(at, centre).all(axis=1)
         if self.fixed:
             edges = view(self.track, times[:, 1:], points[:, 1:])
             kept &= (np.abs(edges.roll_deg) <= np.degrees(half_field_rad(self.instrument))).all(axis=(1, 2))
@@ -234,16 +232,10 @@ class InstrumentSearch:
             )
         return windows
 
-    def _acceptable(self, seconds: FloatArray, seen: View, ground: Ground) -> NDArray[np.bool_]:
+    def _acceptable(self, seconds: FloatArray, ground: Ground) -> NDArray[np.bool_]:
         """Whether looks (…) keep to every limit."""
-        elevation = seen.elevation_deg(ground)
-        good = (seen.off_nadir_deg <= self.limits.max_off_nadir_deg) & (elevation > 0.0)
-        if self.limits.max_gsd_m is not None:
-            good &= gsd_m(self.instrument, seen.range_m, elevation) <= self.limits.max_gsd_m
-        if self.limits.min_sun_elevation_deg is not None:
-            sun = sun_elevation_deg(self.track.sun_direction(seconds), ground)
-            good &= sun >= self.limits.min_sun_elevation_deg
-        return good
+        inside = margins(self.track, self.instrument, self.limits, seconds, ground)
+        return np.asarray((inside >= 0.0).all(axis=0), dtype=np.bool_)
 
     def _within(self, start: FloatArray, end: FloatArray) -> NDArray[np.bool_]:
         return (start >= 0.0) & (end <= self.track.interval.duration_s)

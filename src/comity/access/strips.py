@@ -23,7 +23,6 @@ from itertools import pairwise
 import numpy as np
 import shapely
 from numpy.typing import NDArray
-from pyproj import Proj
 from shapely import MultiPolygon
 from shapely.geometry.base import BaseGeometry
 
@@ -175,6 +174,8 @@ class _Block:
         lon, lat = _lon_lat(_middle(part))
         self.heading_deg = track_heading_deg(lat, inclination, ascending)
         self.lat_deg = lat
+        from pyproj import Proj  # here: loading PROJ takes time that few commands need
+
         self._projection = Proj(proj="laea", lon_0=lon, lat_0=lat, ellps="WGS84")
         self._turn = math.radians(self.heading_deg)
         self.shape = _mended(shapely.transform(part, self.to_plane))

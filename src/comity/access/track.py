@@ -8,9 +8,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from comity.access.motion import Motion, motion_between
+from comity.access.sky import Sky
 from comity.core import Interval
-from comity.orbits import EarthOrientation, Trajectory, ecef_to_geodetic, sun_direction_itrf, up_vector
-from comity.orbits.earth import ROTATION_RATE
+from comity.orbits import EarthOrientation, Trajectory, ecef_to_geodetic, up_vector
 
 FloatArray = NDArray[np.float64]
 
@@ -26,9 +27,9 @@ MEAN_RADIUS_M = 6_371_008.8
 class Track:
     """States of one object around an interval. Times are seconds from ``interval.start``.
 
-    ``nodes`` (n,) s, evenly ``step_s`` apart, from before the interval to after it. ``position`` (n, 3) m,
-    ``velocity`` (n, 3) m/s relative to the turning Earth and ``sun`` (n, 3), unit vectors to the Sun, are
-    ITRF at the nodes.
+    ``nodes`` (n,) s, evenly ``step_s`` apart, from before the interval to after it. ``position`` (n, 3) m and
+    ``velocity`` (n, 3) m/s relative to the turning Earth are ITRF at the nodes. ``bounds``: what no state
+    between two nodes leaves. ``sky``: Sun and Moon over the same span.
     """
 
     trajectory: Trajectory
@@ -38,7 +39,8 @@ class Track:
     step_s: float
     position: FloatArray
     velocity: FloatArray
-    sun: FloatArray
+    bounds: Motion
+    sky: Sky
     inclination_deg: float
 
     def state(self, seconds: FloatArray) -> tuple[FloatArray, FloatArray]:
@@ -52,13 +54,10 @@ class Track:
         velocity = (v0 + u * (2.0 * c + u * 3.0 * d)) / self.step_s
         return position, velocity
 
-    def sun_direction(self, seconds: FloatArray) -> FloatArray:
-        """Unit vectors from the geocentre to the Sun (…, 3), ITRF, at times (…) s, good to 1e-7 rad."""
-        k, u = self._place(seconds)
-        # Both neighbours turned to the instant with the sky, then weighed: the Sun's own motion is slow.
-        before = _turned(self.sun[k], ROTATION_RATE * self.step_s * u[..., 0])
-        after = _turned(self.sun[k + 1], ROTATION_RATE * self.step_s * (u[..., 0] - 1.0))
-        return (1.0 - u) * before + u * after
+    def motion(self, low: FloatArray, high: FloatArray) -> Motion:
+        """Bounds of the motion over cells [low, high] (n,) s, each of which lies between two nodes."""
+        k, _ = self._place(0.5 * (low + high))
+        return self.bounds.at(k)
 
     def down(self, position: FloatArray) -> FloatArray:
         """Unit vectors (…, 3) from ITRF positions to the geodetic nadir, along the ellipsoid's normal."""
@@ -76,14 +75,26 @@ class Track:
         return float(np.mean(np.linalg.norm(self.position, axis=-1))) - MEAN_RADIUS_M
 
 
-def sample(trajectory: Trajectory, interval: Interval, eop: EarthOrientation) -> Track:
+def sample(
+    trajectory: Trajectory,
+    interval: Interval,
+    eop: EarthOrientation,
+    *,
+    sky: Sky | None = None,
+    step_s: float | None = None,
+    margin_s: float = MARGIN_S,
+) -> Track:
     """Sample a trajectory over an interval and a margin around it.
 
-    Raises whatever the trajectory does where it has no answer (:class:`comity.orbits.PropagationError`).
+    ``sky``: one that covers as much, to share; ``step_s``: no larger than this (default 30 s). With no
+    margin the nodes begin and end with the interval. Raises whatever the trajectory does where it has no
+    answer (:class:`comity.orbits.PropagationError`).
     """
-    step = min(MAX_STEP_S, trajectory.max_step_s)
-    count = math.ceil((interval.duration_s + 2.0 * MARGIN_S) / step) + 1
-    nodes = np.arange(count, dtype=np.float64) * step - MARGIN_S
+    step = min(step_s or MAX_STEP_S, trajectory.max_step_s)
+    count = math.ceil((interval.duration_s + 2.0 * margin_s) / step) + 1
+    if margin_s == 0.0:
+        step = interval.duration_s / (count - 1)
+    nodes = np.arange(count, dtype=np.float64) * step - margin_s
     position, velocity = trajectory.itrf(interval.start, nodes)
     few = np.linspace(0.0, interval.duration_s, 5)
     momentum = np.cross(*trajectory.teme(interval.start, few))
@@ -96,13 +107,12 @@ def sample(trajectory: Trajectory, interval: Interval, eop: EarthOrientation) ->
         step_s=step,
         position=position,
         velocity=velocity,
-        sun=sun_direction_itrf(interval.start, nodes, eop),
+        bounds=motion_between(position, velocity, step),
+        sky=sky or sky_over(interval, eop, margin_s),
         inclination_deg=float(np.degrees(np.mean(np.arccos(np.clip(cosine, -1.0, 1.0))))),
     )
 
 
-def _turned(vector: FloatArray, angle: FloatArray) -> FloatArray:
-    """Vectors (…, 3) fixed to the sky as the Earth sees them after turning by an angle (…), rad."""
-    c, s = np.cos(angle), np.sin(angle)
-    x, y = vector[..., 0], vector[..., 1]
-    return np.stack([x * c + y * s, y * c - x * s, vector[..., 2]], axis=-1)
+def sky_over(interval: Interval, eop: EarthOrientation, margin_s: float = MARGIN_S) -> Sky:
+    """Sun and Moon over an interval and the margin that :func:`sample` takes around it."""
+    return Sky(interval.start, -margin_s, interval.duration_s + margin_s, eop)

@@ -2,11 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Literal
 
-from shapely.geometry.base import BaseGeometry
+import numpy as np
+from numpy.typing import NDArray
+from shapely.geometry.base import BaseGeometry  # at run time too: stored windows are read by their hints
 
 from comity.core import Epoch, Interval
+from comity.orbits import Trajectory
+
+FloatArray = NDArray[np.float64]
+Int32Array = NDArray[np.int32]
+
+#: On which side of the motion over the ground a target lies; which way a pass goes; the Sun at the target.
+Side = Literal["left", "right"]
+Direction = Literal["ascending", "descending"]
+Light = Literal["day", "night"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,6 +43,45 @@ class StationWindow:
     max_elevation_deg: float
     max_elevation_at: Epoch
     elements: ElementsUsed
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class WindowTable:
+    """Passes of many objects over many sites, one per row, in the order of objects, sites and time.
+
+    ``spacecraft`` (w,) and ``site`` (w,): indices into ``trajectories`` and ``sites`` (names); ``start_s``,
+    ``end_s`` (w,) seconds from ``interval.start``; where culminations were asked for, ``culmination_s`` (w,)
+    s and ``max_elevation_deg`` (w,), else None.
+    """
+
+    trajectories: tuple[Trajectory, ...]
+    sites: tuple[str, ...]
+    interval: Interval
+    spacecraft: Int32Array
+    site: Int32Array
+    start_s: FloatArray
+    end_s: FloatArray
+    culmination_s: FloatArray | None
+    max_elevation_deg: FloatArray | None
+
+    def __len__(self) -> int:
+        return len(self.spacecraft)
+
+    def rows(self) -> Iterator[tuple[int, int, float, float, float, float]]:
+        """Spacecraft, site, start (s), end (s), culmination (s) and greatest elevation (deg), row by row.
+
+        The last two are NaN where they were not asked for.
+        """
+        nothing = np.full(len(self), np.nan)
+        return zip(
+            self.spacecraft.tolist(),
+            self.site.tolist(),
+            self.start_s.tolist(),
+            self.end_s.tolist(),
+            (nothing if self.culmination_s is None else self.culmination_s).tolist(),
+            (nothing if self.max_elevation_deg is None else self.max_elevation_deg).tolist(),
+            strict=True,
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,4 +1,4 @@
-"""``comity elements``: orbital elements from the outside."""
+"""``comity elements``: orbital elements from the outside, and the Earth orientation they are used with."""
 
 from __future__ import annotations
 
@@ -11,17 +11,46 @@ from urllib.parse import urlsplit
 import typer
 
 from comity.cli.common import Json, console, print_json
+from comity.cli.trajectories import Eop, earth_orientation
 from comity.core import Epoch, SystemClock
 from comity.fleet import load_programme
 from comity.stores import CELESTRAK, ElementsUpdate, celestrak_urls, fetch_elements
 
-app = typer.Typer(help="Fetch orbital elements.", no_args_is_help=True)
+app = typer.Typer(help="Fetch orbital elements; show the Earth orientation.", no_args_is_help=True)
 _SUFFIXES = (".json", ".xml", ".kvn", ".csv", ".txt", ".tle", ".3le", ".2le", ".omm")
 
 
 @app.callback()
 def _group() -> None:
-    """Fetch orbital elements."""
+    """Fetch orbital elements; show the Earth orientation."""
+
+
+@app.command()
+def eop(eop: Eop = None, as_json: Json = False) -> None:
+    """Show which Earth orientation is used and the dates it is valid for.
+
+    It comes with the package astropy-iers-data. IERS publishes a newer finals2000A every week; every command
+    that takes --eop (or the environment variable COMITY_EOP) uses such a file instead.
+    """
+    table = earth_orientation(eop)
+    predicted = table.predicted_from
+    if as_json:
+        print_json(
+            {
+                "source": table.source,
+                "valid_from": table.validity.start.iso(0),
+                "valid_to": table.validity.end.iso(0),
+                "predicted_from": None if predicted is None else predicted.iso(0),
+            }
+        )
+        return
+    lines = [
+        f"Earth orientation: {table.source}",
+        f"valid from {table.validity.start.iso(0)} to {table.validity.end.iso(0)}; other times are refused",
+    ]
+    if predicted is not None:
+        lines.append(f"measured until {predicted.iso(0)}, predicted from then on")
+    console().print("\n".join(lines), soft_wrap=True)
 
 
 @app.command()

@@ -17,6 +17,10 @@ COMMANDS = {
     "demo": "Walk the whole road on the embedded programme joint-eo.",
     "programme": "Check a programme file, or start running it.",
     "windows": "Find visibility and imaging windows.",
+    "events": "Find when conditions on orbits hold: eclipses, sight, angles.",
+    "ephemeris": "Tabulate orbits as CCSDS OEM.",
+    "coverage": "Compute coverage and revisit of a constellation.",
+    "tradespace": "Compare constellations by cost, revisit and GSD.",
     "request": "Add and list customers' requests.",
     "quote": "Price a request and decide its licences.",
     "order": "Make a quote binding.",
@@ -29,6 +33,7 @@ COMMANDS = {
     "settle": "Share out revenue and state the partners' accounts.",
     "report": "Write the operator's report as one HTML page.",
     "elements": "Fetch orbital elements.",
+    "validate": "Rerun the published figures that Comity is held against.",
 }
 
 #: What set-up calls; of no use to a person.

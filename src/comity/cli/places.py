@@ -1,11 +1,11 @@
-"""Places on the command line: ``--area``, ``--country`` and ``--point``, and numbers with a name."""
+"""Places on the command line: ``--area``, ``--country`` and ``--point``."""
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from pathlib import Path
 
+from comity.cli.numbers import named_numbers
 from comity.core import InputError
 from comity.fleet import Target, point_target, targets_from_file, territory, territory_target, unique_ids
 
@@ -24,17 +24,3 @@ def targets_of(areas: Sequence[Path], countries: Sequence[str], points: Sequence
     if not targets:
         raise InputError("no place given: add --area FILE.geojson, --country CODE or --point LON,LAT")
     return unique_ids(targets)
-
-
-def named_numbers(text: str, what: str, form: str, counts: Sequence[int]) -> tuple[str | None, list[float]]:
-    """The name (None where there is none) and the numbers of ``[NAME=]NUMBER,NUMBER…``.
-
-    Raises :class:`InputError` saying ``what`` is not of that ``form``; ``counts``: how many numbers may be.
-    """
-    name, equals, place = text.rpartition("=")
-    if equals and not name.strip():
-        raise InputError(f"{what} {text!r} has an empty name: use {form}")
-    parts = place.split(",")
-    if len(parts) not in counts or not all(re.fullmatch(r"\s*[+-]?(\d+\.?\d*|\.\d+)\s*", p) for p in parts):
-        raise InputError(f"{what} {text!r} is not {form}, in decimal degrees and metres")
-    return name.strip() or None, [float(part) for part in parts]

@@ -3,43 +3,49 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from comity.access import Site, constellation_windows, station_windows
-from comity.cli.places import named_numbers, targets_of
-from comity.cli.window_output import Format, write_imaging_windows, write_station_windows
-from comity.core import Epoch, InputError, Interval, Progress, SystemClock, UnknownIdError, silent
-from comity.fleet import Programme, Spacecraft, Target, load_programme
-from comity.orbits import (
-    Catalogue,
-    EarthOrientation,
-    MeanElements,
-    PropagationError,
-    Skipped,
-    Trajectory,
-    nearest_in_time,
-    read_elements,
-    select,
-    sgp4_trajectories,
+from comity.access import Direction, Light, Side, Site, StationWindow
+from comity.cli.numbers import named_numbers
+from comity.cli.output import output
+from comity.cli.passes import check_size, expected_windows, stream_passes
+from comity.cli.trajectories import (
+    Eop,
+    earth_orientation,
+    elements_behind,
+    interval_of,
+    load_trajectories,
+    tell,
+    warn_of_age,
 )
+from comity.cli.window_output import (
+    MAX_TABLE_ROWS,
+    Format,
+    too_long_for_a_table,
+    write_imaging_windows,
+    write_station_windows,
+)
+from comity.core import InputError, Interval, Progress, UnknownIdError, silent
+from comity.orbits import EarthOrientation, PropagationError, Trajectory, sgp4_trajectories
 
-#: Elements older than this (days) at the middle of the interval are warned about.
-OLD_DAYS = 14.0
+if TYPE_CHECKING:  # only imaging windows need programmes, and they take time to import
+    from comity.fleet import Programme, Spacecraft, Target
+
 DEFAULT_MASK_DEG = 10.0
-_DAY_S = 86_400.0
-_SHOWN_WARNINGS = 3
-_LOW_ORBIT = 11.0  # rev/day
 
 
 def windows(
     elements: Annotated[
         Path | None,
-        typer.Option(help="TLE, 3LE or CCSDS OMM (XML, KVN, JSON, CelesTrak CSV): find passes over sites."),
+        typer.Option(
+            help="Orbits to find passes over sites of: TLE, 3LE, CCSDS OMM (XML, KVN, JSON, CelesTrak CSV), "
+            "CCSDS OEM (KVN, XML) or SP3."
+        ),
     ] = None,
     programme: Annotated[
         str | None, typer.Option(help="Programme file, or the name of an embedded one: find imaging windows.")
@@ -79,7 +85,20 @@ def windows(
         float | None, typer.Option(help="Tightens the instruments' own limits.")
     ] = None,
     min_sun_elevation_deg: Annotated[float | None, typer.Option(help="Lowest sun at the target.")] = None,
-    format: Annotated[Format, typer.Option(help="What to write on standard output.")] = "table",
+    max_incidence_deg: Annotated[
+        float | None, typer.Option(help="Largest angle from the vertical at the target.")
+    ] = None,
+    side: Annotated[Side | None, typer.Option(help="Side of the track the target lies on.")] = None,
+    direction: Annotated[Direction | None, typer.Option(help="Way the spacecraft goes.")] = None,
+    light: Annotated[Light | None, typer.Option(help="Sun above or below the target's horizon.")] = None,
+    format: Annotated[Format, typer.Option(help="What to write.")] = "table",
+    out: Annotated[
+        Path | None,
+        typer.Option(
+            help="File to write, whole or not at all.  [default: standard output]", show_default=False
+        ),
+    ] = None,
+    eop: Eop = None,
     now: Annotated[
         str | None,
         typer.Option(
@@ -91,8 +110,8 @@ def windows(
 ) -> None:
     """Find when spacecraft pass over sites (--elements) or can image places (--programme).
 
-    Windows are clipped to [start, end]. Exit codes: 0 fine; 2 bad input or nothing usable; 3 some objects
-    were skipped, each with its reason on standard error.
+    Windows are clipped to [start, end], and csv and json are written as they are found. Exit codes: 0 fine; 2
+    bad input or nothing usable; 3 some objects were skipped, each with its reason on standard error.
     """
     if (elements is None) == (programme is None):
         raise InputError(
@@ -107,19 +126,42 @@ def windows(
                 "--point": point,
                 "--max-off-nadir-deg": max_off_nadir_deg,
                 "--min-sun-elevation-deg": min_sun_elevation_deg,
+                "--max-incidence-deg": max_incidence_deg,
+                "--side": side,
+                "--direction": direction,
+                "--light": light,
             },
         )
         mask = DEFAULT_MASK_DEG if min_elevation_deg is None else min_elevation_deg
         sites = parse_sites(site or [], mask)
-        interval = _interval(start, end, now, None)
-        skipped = _passes(elements, only, sites, interval, format)
+        interval = interval_of(start, end, now, None)
+        skipped = _passes(elements, only, sites, interval, earth_orientation(eop), format, out)
     else:
         assert programme is not None
+        from comity.cli.places import targets_of
+        from comity.fleet import load_programme
+
         _refuse("--elements", {"--site": site, "--min-elevation-deg": min_elevation_deg})
         loaded = load_programme(programme)
         targets = targets_of(area or [], country or [], point or [])
-        interval = _interval(start, end, now, loaded.epoch)
-        skipped = _imaging(loaded, only, targets, interval, max_off_nadir_deg, min_sun_elevation_deg, format)
+        interval = interval_of(start, end, now, loaded.epoch)
+        skipped = _imaging(
+            loaded,
+            only,
+            targets,
+            interval,
+            {
+                "max_off_nadir_deg": max_off_nadir_deg,
+                "min_sun_elevation_deg": min_sun_elevation_deg,
+                "max_incidence_deg": max_incidence_deg,
+                "side": side,
+                "direction": direction,
+                "light": light,
+            },
+            earth_orientation(eop),
+            format,
+            out,
+        )
     if skipped:
         raise typer.Exit(3)
 
@@ -156,69 +198,47 @@ def _refuse(belongs_to: str, options: dict[str, object]) -> None:
             raise InputError(f"{name} goes with {belongs_to}")
 
 
-def _interval(start: str | None, end: str | None, now: str | None, epoch: Epoch | None) -> Interval:
-    if start is not None:
-        first = Epoch.from_iso(start)
-    elif now is not None:
-        first = Epoch.from_iso(now)
-    else:
-        first = epoch or SystemClock().now()
-    return Interval(first, Epoch.from_iso(end) if end is not None else first + _DAY_S)
-
-
-def _passes(path: Path, only: str | None, sites: Sequence[Site], interval: Interval, form: Format) -> bool:
+def _passes(
+    path: Path,
+    only: str | None,
+    sites: Sequence[Site],
+    interval: Interval,
+    eop: EarthOrientation,
+    form: Format,
+    out: Path | None,
+) -> bool:
     """Write the passes; whether an object was skipped."""
-    chosen, skipped = _chosen(read_elements(path), only)
-    current = nearest_in_time(chosen, interval.middle)
-    if len(current) < len(chosen):
-        _tell(
-            f"note: {len(chosen) - len(current)} older or later element sets of the same objects are not used"
-        )
-    reasons = [f"skipped: {one}" for one in skipped]
-    trajectories, refused = sgp4_trajectories(current, EarthOrientation.bundled())
-    reasons += [f"skipped: {error}" for error in refused]
-    lost = [error.norad_id for error in refused]
+    loaded = load_trajectories(path, only, interval, eop)
+    objects = len(loaded.trajectories)
+    check_size(objects, len(sites), interval)
+    expected = expected_windows(objects, len(sites), interval)
+    if form == "table" and expected > 10 * MAX_TABLE_ROWS:
+        raise too_long_for_a_table(f"about {expected:,.0f}")
+    for note in loaded.notes:
+        tell(f"note: {note}")
+    reasons = list(loaded.skipped)
+    lost: set[int] = set()
 
     def on_error(trajectory: Trajectory, error: PropagationError) -> None:
-        lost.append(trajectory.norad_id)
-        reasons.append(f"skipped: {error}")
+        lost.add(id(trajectory))
+        reasons.append(str(error))
 
-    with _progress("passes") as progress:
-        found = station_windows(trajectories, sites, interval, on_error=on_error, progress=progress)
+    def found(progress: Progress) -> Iterator[StationWindow]:
+        yield from stream_passes(loaded.trajectories, sites, interval, on_error=on_error, progress=progress)
+        if len(lost) == objects:
+            for reason in reasons:
+                tell(f"skipped: {reason}")
+            raise InputError(
+                f"no object of {path} can be used from {interval.start.iso(0)} to {interval.end.iso(0)}"
+            )
+
+    with _progress("passes") as progress, output(out) as stream:
+        write_station_windows(found(progress), stream, form)
     for reason in reasons:
-        _tell(reason)
-    used = [one for one in current if one.norad_id not in lost]
-    if not used:
-        raise InputError(
-            f"no object of {path} can be used from {interval.start.iso(0)} to {interval.end.iso(0)}"
-        )
-    _warn_of_age(used, interval)
-    write_station_windows(found, sys.stdout, form)
+        tell(f"skipped: {reason}")
+    used = [one for one in loaded.trajectories if id(one) not in lost]
+    warn_of_age(elements_behind(used), interval)
     return bool(reasons)
-
-
-def _chosen(catalogue: Catalogue, only: str | None) -> tuple[tuple[MeanElements, ...], tuple[Skipped, ...]]:
-    """Objects asked for, and those of them that could not be read; all where ``only`` is None."""
-    if only is None:
-        return catalogue.elements, catalogue.skipped
-    chosen: list[MeanElements] = []
-    skipped: list[Skipped] = []
-    for part in only.split(","):
-        key = part.strip()
-        unread = [
-            one
-            for one in catalogue.skipped
-            if key and (key.casefold() == one.name.casefold() or key == str(one.norad_id))
-        ]
-        try:
-            chosen += [one for one in select(catalogue.elements, part) if one not in chosen]
-        except UnknownIdError:
-            if not unread:
-                raise
-        skipped += [one for one in unread if one not in skipped]
-    if not chosen:
-        raise InputError(f"no usable elements of {only!r}: {'; '.join(str(one) for one in skipped[:3])}")
-    return tuple(chosen), tuple(skipped)
 
 
 def _imaging(
@@ -226,33 +246,39 @@ def _imaging(
     only: str | None,
     targets: Sequence[Target],
     interval: Interval,
-    max_off_nadir_deg: float | None,
-    min_sun_elevation_deg: float | None,
+    limits: Mapping[str, Any],
+    eop: EarthOrientation,
     form: Format,
+    out: Path | None,
 ) -> bool:
-    """Write the imaging windows; whether a spacecraft was skipped."""
+    """Write the imaging windows within ``limits`` (as in the search); whether a spacecraft was skipped."""
     craft = _spacecraft(programme, only)
     used = [programme.elements[one.norad_id] for one in craft]
-    eop = EarthOrientation.bundled()
+    eop.check(interval)
     trajectories, refused = sgp4_trajectories(used, eop)
     by_number = {one.norad_id: one for one in trajectories}
     fleet = [(one, by_number[one.norad_id]) for one in craft if one.norad_id in by_number]
+    from comity.access import constellation_windows
+
     with _progress("imaging windows") as progress:
         found, lost = constellation_windows(
             fleet,
             targets,
             interval,
-            max_off_nadir_deg=max_off_nadir_deg,
-            min_sun_elevation_deg=min_sun_elevation_deg,
             eop=eop,
             progress=progress,
+            **limits,
         )
     for error in (*refused, *lost):
-        _tell(f"skipped: {error}")
+        tell(f"skipped: {error}")
     if len(refused) + len(lost) == len(craft):
         raise InputError(f"no spacecraft of {programme.id} can be used from {interval.start.iso(0)}")
-    _warn_of_age(used, interval)
-    write_imaging_windows(found, sys.stdout, form)
+    warn_of_age(used, interval)
+    note = eop.prediction_note(interval)
+    if note:
+        tell(f"note: {note}")
+    with output(out) as stream:
+        write_imaging_windows(found, stream, form)
     return bool(refused or lost)
 
 
@@ -272,30 +298,6 @@ def _spacecraft(programme: Programme, only: str | None) -> tuple[Spacecraft, ...
             raise UnknownIdError(f"spacecraft of {programme.id}", part.strip(), known)
         chosen += [one for one in found if one not in chosen]
     return tuple(chosen)
-
-
-def _warn_of_age(used: Sequence[MeanElements], interval: Interval) -> None:
-    """Say which elements are too far from the interval to be trusted, and about how far off they may be."""
-    old = sorted(
-        ((abs(one.age_s(interval.middle)) / _DAY_S, one) for one in used),
-        key=lambda pair: pair[0],
-        reverse=True,
-    )
-    old = [(days, one) for days, one in old if days > OLD_DAYS]
-    for days, one in old[:_SHOWN_WARNINGS]:
-        # Public elements of low orbits err by 1 … 3 km more along the track each day
-        # (Vallado & Cefola, "Two-line element sets – practice and use", IAC-12-A6.6.11).
-        error = f"{2 * days:,.0f} km" if one.mean_motion > _LOW_ORBIT else "many km"
-        _tell(
-            f"warning: the elements of {one.name} ({one.norad_id}) are {days:.0f} days from the interval: "
-            f"it may be {error} off along its track"
-        )
-    if len(old) > _SHOWN_WARNINGS:
-        _tell(f"warning: so are those of {len(old) - _SHOWN_WARNINGS} more objects (over {OLD_DAYS:g} days)")
-
-
-def _tell(message: str) -> None:
-    sys.stderr.write(message + "\n")
 
 
 @contextmanager

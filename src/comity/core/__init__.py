@@ -2,7 +2,7 @@
 
 from comity.core.codec import decode, encode
 from comity.core.errors import ComityError, InputError, StateError, UnknownIdError
-from comity.core.files import read_text, write_text, write_whole
+from comity.core.files import read_text, whole_path, write_text, write_whole
 from comity.core.money import Money, check_currency, to_decimal
 from comity.core.protocols import (
     Clock,
@@ -14,10 +14,13 @@ from comity.core.protocols import (
     silent,
 )
 from comity.core.time import Epoch, Interval, utc_mjd
+from comity.core.validation import Check, Comparison, ReferenceTable, compared, data_text, reference_table
 
 __all__ = [
+    "Check",
     "Clock",
     "ComityError",
+    "Comparison",
     "Epoch",
     "Executor",
     "FixedClock",
@@ -25,17 +28,22 @@ __all__ = [
     "Interval",
     "Money",
     "Progress",
+    "ReferenceTable",
     "StateError",
     "SystemClock",
     "ThreadExecutor",
     "UnknownIdError",
     "check_currency",
+    "compared",
+    "data_text",
     "decode",
     "encode",
     "read_text",
+    "reference_table",
     "silent",
     "to_decimal",
     "utc_mjd",
+    "whole_path",
     "write_text",
     "write_whole",
 ]

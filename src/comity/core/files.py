@@ -6,6 +6,9 @@ import glob
 import io
 import os
 import secrets
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
 from importlib.resources.abc import Traversable
 from pathlib import Path
 
@@ -64,12 +67,46 @@ def write_whole(path: Path, content: bytes | memoryview) -> Path:
     return path
 
 
+@contextmanager
+def whole_path(path: Path) -> Iterator[Path]:
+    """A path beside ``path`` for a library to write a file or a folder to; moved to ``path`` at the end.
+
+    For what cannot be held in memory as :func:`write_whole` asks. Left by an error or Ctrl-C, nothing stays
+    and the old ``path`` is as it was. A folder that is replaced is gone for the instant between two renames.
+    Raises :class:`InputError` naming ``path`` for an ``OSError`` inside.
+    """
+    part = path.with_name(f".{path.name}.{os.getpid()}-{secrets.token_hex(4)}.part")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        _sweep(path)
+        try:
+            yield part
+            if path.is_dir() and part.is_dir():
+                old = path.with_name(part.name.replace(".part", "-old.part"))
+                path.replace(old)
+                part.replace(path)
+                _remove(old)
+            else:
+                part.replace(path)
+        finally:
+            _remove(part)
+    except OSError as error:
+        raise InputError(f"cannot write {path}: {error.strerror or error}") from error
+
+
 def _sweep(path: Path) -> None:
     """Remove part files of ``path`` left by processes that are gone."""
     for part in path.parent.glob(f".{glob.escape(path.name)}.*.part"):
         pid = part.name.split(".")[-2].partition("-")[0]
         if pid.isdigit() and not _alive(int(pid)):
-            part.unlink(missing_ok=True)
+            _remove(part)
+
+
+def _remove(part: Path) -> None:
+    if part.is_dir() and not part.is_symlink():
+        shutil.rmtree(part, ignore_errors=True)
+    else:
+        part.unlink(missing_ok=True)
 
 
 def _alive(pid: int) -> bool:

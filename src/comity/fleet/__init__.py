@@ -1,7 +1,10 @@
 """Partners, spacecraft, instruments and stations; the programme file that declares them; territories."""
 
+from typing import TYPE_CHECKING
+
 from comity.fleet.areas import Area, area_from_geojson, area_from_geometry, area_km2
 from comity.fleet.assets import GroundStation, Instrument, Partner, Pointing, Source, Spacecraft
+from comity.fleet.horizon import HorizonMask
 from comity.fleet.products import (
     Customer,
     CustomerKind,
@@ -15,7 +18,6 @@ from comity.fleet.products import (
     Target,
 )
 from comity.fleet.programme import Programme
-from comity.fleet.programme_file import embedded_programmes, load_programme, programme_from_text
 from comity.fleet.targets import (
     area_target,
     band_targets,
@@ -36,12 +38,26 @@ from comity.fleet.territories import (
     territory_at,
 )
 
+if TYPE_CHECKING:
+    from comity.fleet.programme_file import embedded_programmes, load_programme, programme_from_text
+else:
+
+    def __getattr__(name: str) -> object:
+        # Reading a programme takes Pydantic and its schema, which only who reads one should wait for.
+        if name in ("embedded_programmes", "load_programme", "programme_from_text"):
+            from comity.fleet import programme_file
+
+            return getattr(programme_file, name)
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
 __all__ = [
     "Area",
     "Customer",
     "CustomerKind",
     "ExchangeRate",
     "GroundStation",
+    "HorizonMask",
     "Instrument",
     "Partner",
     "Pointing",

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Literal
 
+from comity.fleet.horizon import HorizonMask
+
 Pointing = Literal["agile", "nadir"]
 
 
@@ -93,7 +95,8 @@ class GroundStation:
     """A receiving site: geodetic WGS-84 position, elevation mask, antennas.
 
     ``lon_deg`` east positive, ``lat_deg``, ``altitude_m`` above the ellipsoid. ``downlink_bps`` is
-    what one antenna can receive; ``antennas`` of them work at once.
+    what one antenna can receive; ``antennas`` of them work at once. ``horizon``: by azimuth, where hills or
+    buildings stand higher than ``min_elevation_deg``; both count.
     """
 
     id: str
@@ -106,3 +109,4 @@ class GroundStation:
     downlink_bps: float
     antennas: int
     sources: dict[str, Source]
+    horizon: HorizonMask | None = None

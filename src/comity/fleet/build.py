@@ -10,6 +10,7 @@ from comity.fleet import targets as places
 from comity.fleet.antimeridian import bounding_box
 from comity.fleet.assets import GroundStation, Instrument, Partner, Source, Spacecraft
 from comity.fleet.checks import ASSUMED, NOT_FIGURES, Tables
+from comity.fleet.horizon import HorizonMask
 from comity.fleet.problems import Problems
 from comity.fleet.programme import Programme
 from comity.fleet.schema import InstrumentTable, RequestTable, Sourced, StationTable, TargetTable
@@ -23,6 +24,7 @@ _UNITS = {
     "data_rate_mbps": ("data_rate_bps", 1e6),
     "memory_gbit": ("memory_bits", 1e9),
     "downlink_mbps": ("downlink_bps", 1e6),
+    "horizon_mask_deg": ("horizon", 1.0),
 }
 
 
@@ -163,6 +165,9 @@ def _station(item: StationTable, citations: Mapping[str, str]) -> GroundStation:
         min_elevation_deg=item.min_elevation_deg,
         downlink_bps=item.downlink_mbps * 1e6,
         antennas=item.antennas,
+        horizon=None
+        if item.horizon_mask_deg is None
+        else HorizonMask(tuple((azimuth, elevation) for azimuth, elevation in item.horizon_mask_deg)),
         sources=_sources(item, citations),
     )
 

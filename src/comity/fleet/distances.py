@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from functools import cache
 from itertools import pairwise
+from typing import TYPE_CHECKING
 
 import numpy as np
 import shapely
 from numpy.typing import NDArray
-from pyproj import CRS, Geod, Transformer
 from shapely.geometry import LineString, MultiLineString, Point, box
 from shapely.geometry.base import BaseGeometry
 
@@ -17,10 +18,11 @@ from comity.core import InputError
 from comity.fleet.antimeridian import mended_on_earth, polygons_of
 from comity.fleet.areas import area_km2
 
+if TYPE_CHECKING:
+    from pyproj import CRS, Geod
+
 Mapping = Callable[[NDArray[np.float64]], NDArray[np.float64]]
 
-_GEOD = Geod(ellps="WGS84")
-_GLOBE = CRS.from_epsg(4326)
 #: Within this distance of its centre an azimuthal equidistant projection stretches by < 0.03 %.
 _PIECE_M = 250_000.0
 
@@ -28,7 +30,7 @@ _PIECE_M = 250_000.0
 def widest_m(shape: BaseGeometry) -> float:
     """Mean width (m) of the widest of a shape's polygons: twice the area over the perimeter, geodesic."""
     parts = [part for part in polygons_of(shape) if part.area > 0.0]
-    widths = [2e6 * area_km2(part) / _GEOD.geometry_length(part.boundary) for part in parts]
+    widths = [2e6 * area_km2(part) / _geod().geometry_length(part.boundary) for part in parts]
     return max(widths, default=0.0)
 
 
@@ -64,9 +66,12 @@ def distance_m(shape: BaseGeometry, lon: float, lat: float) -> float:
 
 def _plane(lon: float, lat: float) -> tuple[Mapping, Mapping]:
     """Azimuthal equidistant projection about a centre (degrees → m) and its inverse, (n, 2) arrays."""
+    from pyproj import CRS, Transformer  # here and below: loading PROJ takes time that few commands need
+
+    globe = _globe()
     flat = CRS.from_proj4(f"+proj=aeqd +lat_0={lat} +lon_0={lon} +ellps=WGS84 +units=m")
-    there = Transformer.from_crs(_GLOBE, flat, always_xy=True)
-    back = Transformer.from_crs(flat, _GLOBE, always_xy=True)
+    there = Transformer.from_crs(globe, flat, always_xy=True)
+    back = Transformer.from_crs(flat, globe, always_xy=True)
     return (
         lambda xy: np.column_stack(there.transform(xy[:, 0], xy[:, 1])),
         lambda xy: np.column_stack(back.transform(xy[:, 0], xy[:, 1])),
@@ -84,9 +89,23 @@ def _buffer_piece(piece: Point | LineString, distance: float) -> BaseGeometry:
 def _pieces(line: LineString) -> list[LineString]:
     """Cut a line into stretches of at most two ``_PIECE_M``."""
     coords = np.array(line.coords)
-    steps = np.asarray(_GEOD.inv(coords[:-1, 0], coords[:-1, 1], coords[1:, 0], coords[1:, 1])[2])
+    steps = np.asarray(_geod().inv(coords[:-1, 0], coords[:-1, 1], coords[1:, 0], coords[1:, 1])[2])
     along = np.concatenate([[0.0], np.cumsum(steps)])
     count = max(1, math.ceil(along[-1] / (2 * _PIECE_M)))
     cuts = np.unique(np.searchsorted(along, np.linspace(0, along[-1], count + 1)[1:-1]))
     edges = [0, *[int(c) for c in cuts if 0 < c < len(coords) - 1], len(coords) - 1]
     return [LineString(coords[a : b + 1]) for a, b in pairwise(edges)]
+
+
+@cache
+def _globe() -> CRS:
+    from pyproj import CRS
+
+    return CRS.from_epsg(4326)
+
+
+@cache
+def _geod() -> Geod:
+    from pyproj import Geod
+
+    return Geod(ellps="WGS84")

@@ -15,6 +15,7 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 from pydantic_core import PydanticCustomError
 
 from comity.core import Epoch, InputError, UnknownIdError, check_currency
+from comity.fleet.horizon import HorizonMask
 from comity.fleet.products import CustomerKind, PriceUnit
 from comity.fleet.territories import territory_id
 
@@ -42,6 +43,14 @@ def _country(value: str) -> str:
         return territory_id(value)
     except UnknownIdError as error:
         raise PydanticCustomError("territory", "{why}", {"why": str(error)}) from error
+
+
+def _horizon(rows: list[list[float]]) -> list[list[float]]:
+    try:
+        HorizonMask(tuple((azimuth, elevation) for azimuth, elevation in rows))
+    except InputError as error:
+        raise PydanticCustomError("horizon", "{why}", {"why": str(error)}) from error
+    return rows
 
 
 def _day(value: Any) -> Any:
@@ -130,6 +139,7 @@ class StationTable(Sourced):
     min_elevation_deg: Annotated[float, Field(ge=0, lt=90, allow_inf_nan=False)]
     downlink_mbps: Positive
     antennas: Annotated[int, Field(ge=1, le=100)]
+    horizon_mask_deg: Annotated[list[Position], AfterValidator(_horizon)] | None = None
 
 
 class ProductTable(Table):

@@ -1,8 +1,9 @@
 """Earth orientation, and the rotation between TEME (SGP4's frame) and ITRF.
 
-The values are IERS's ``finals2000A`` (polar motion and UT1−UTC, measured then predicted), carried by the
-package ``astropy-iers-data``. Rotation: Vallado, Crawford, Hujsak, Kelso, "Revisiting Spacetrack Report
-#3", AIAA 2006-6753, appendix C: TEME → PEF by GMST (IAU 1982), PEF → ITRF by polar motion.
+The values are IERS's ``finals2000A`` (polar motion, UT1−UTC and celestial pole offsets, measured then
+predicted), carried by the package ``astropy-iers-data``; a newer file of IERS can take its place. Rotation:
+Vallado, Crawford, Hujsak, Kelso, "Revisiting Spacetrack Report #3", AIAA 2006-6753, appendix C: TEME → PEF by
+GMST (IAU 1982), PEF → ITRF by polar motion.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from comity.core import Epoch, InputError, Interval
+from comity.orbits.finals2000a import read_finals2000a
 
 FloatArray = NDArray[np.float64]
 
@@ -23,6 +25,8 @@ FloatArray = NDArray[np.float64]
 ROTATION_RATE = 7.292115146706979e-5
 
 _JD_TAI_UNIX = 2_440_587.5
+_JD_MJD = 2_400_000.5
+_MJD_UNIX = 40_587.0
 _NS_PER_DAY = 86_400_000_000_000
 _ARCSEC = np.pi / 648_000.0
 
@@ -32,28 +36,34 @@ class OrientationAt:
     """Earth orientation at n instants; every array is (n,).
 
     ``ut1_tai_s``: UT1−TAI (s), free of leap seconds; ``ut1_jd``: UT1 Julian dates in two parts (days);
-    ``xp``, ``yp``: polar motion (rad).
+    ``xp``, ``yp``: polar motion (rad); ``dx``, ``dy``: celestial pole offsets to IAU 2006/2000A (rad).
     """
 
     ut1_tai_s: FloatArray
     ut1_jd: tuple[float, FloatArray]
     xp: FloatArray
     yp: FloatArray
+    dx: FloatArray
+    dy: FloatArray
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class EarthOrientation:
-    """A table of polar motion and UT1, interpolated linearly as IERS allows to 0.1 ms of UT1.
+    """A table of polar motion, UT1 and pole offsets, interpolated linearly as IERS allows to 0.1 ms of UT1.
 
     Tides shorter than a day (below 0.05 ms) are left out: 2 cm at the equator. UT1 is tabulated against
     TAI, so nothing jumps at a leap second. ``validity``: outside it every question is refused.
-    ``predicted_from``: where measurements end (None: all measured or not measured at all).
+    ``predicted_from``: where measurements end (None: all measured or not measured at all). The celestial
+    pole offsets ``dx``, ``dy`` (rad) are zero where the table has none, as in its farther predictions: they
+    stay below 1.5 mas since 2000, 5 cm at a low orbit. ``source``: which table this is.
     """
 
     knots_tai_s: FloatArray
     ut1_tai_s: FloatArray
     xp: FloatArray
     yp: FloatArray
+    dx: FloatArray
+    dy: FloatArray
     validity: Interval
     predicted_from: Epoch | None
     source: str
@@ -69,42 +79,37 @@ class EarthOrientation:
 
         Raises :class:`InputError` when the file cannot be read or holds no usable row.
         """
-        try:
-            lines = path.read_text(encoding="ascii").splitlines()
-        except (OSError, UnicodeDecodeError) as error:
-            raise InputError(f"cannot read Earth orientation from {path}: {error}") from error
-        rows: list[tuple[float, float, float, float]] = []
-        predicted: float | None = None
-        for line in lines:
-            if not (line[58:68].strip() and line[18:27].strip() and line[37:46].strip()):
-                continue  # the file goes on for a few weeks with dates that carry no values
-            try:
-                row = float(line[7:15]), float(line[18:27]), float(line[37:46]), float(line[58:68])
-            except ValueError as error:
-                raise InputError(f"{path} is not in the finals2000A layout: {error}") from error
-            if predicted is None and "P" in (line[16], line[57]):
-                predicted = row[0]
-            rows.append(row)
-        if len(rows) < 2:
-            raise InputError(f"{path} holds no Earth orientation in the finals2000A layout")
-        days, xp, yp, ut1_utc = np.array(rows).T
-        epochs = [Epoch.from_utc_jd(2_400_000.5, day) for day in days]
-        tai_utc = np.array(
-            [(e.tai_ns - e.utc_unix_ns) / 1_000_000_000 for e in epochs]
-        )  # leap seconds are whole, and the table's rows stand at 0h UTC
+        rows = read_finals2000a(path)
+        # rows stand at 0h UTC, and TAI−UTC is whole seconds there
+        tai_utc = np.rint((erfa.utctai(_JD_MJD, rows.mjd)[1] - rows.mjd) * 86_400.0)
+        ut1_tai = rows.ut1 - tai_utc
+        if np.abs(np.diff(ut1_tai)).max() > 0.5:
+            at = Epoch.from_utc_jd(_JD_MJD, float(rows.mjd[1:][np.abs(np.diff(ut1_tai)) > 0.5][0]))
+            raise InputError(
+                f"{path} has a leap second before {at.iso(0)} that pyerfa does not know: update it"
+            )
         return cls(
-            knots_tai_s=np.array([e.tai_ns for e in epochs]) / 1e9,
-            ut1_tai_s=ut1_utc - tai_utc,
-            xp=xp * _ARCSEC,
-            yp=yp * _ARCSEC,
-            validity=Interval(epochs[0], epochs[-1]),
-            predicted_from=None if predicted is None else Epoch.from_utc_jd(2_400_000.5, predicted),
+            knots_tai_s=(rows.mjd - _MJD_UNIX) * 86_400.0 + tai_utc,
+            ut1_tai_s=ut1_tai,
+            xp=rows.xp * _ARCSEC,
+            yp=rows.yp * _ARCSEC,
+            dx=rows.dx * 1e-3 * _ARCSEC,
+            dy=rows.dy * 1e-3 * _ARCSEC,
+            validity=Interval(
+                Epoch.from_utc_jd(_JD_MJD, float(rows.mjd[0])),
+                Epoch.from_utc_jd(_JD_MJD, float(rows.mjd[-1])),
+            ),
+            predicted_from=None
+            if rows.predicted_mjd is None
+            else Epoch.from_utc_jd(_JD_MJD, rows.predicted_mjd),
             source=source or f"IERS finals2000A ({path.name})",
         )
 
     @classmethod
-    def constant(cls, ut1_utc_s: float = 0.0, xp: float = 0.0, yp: float = 0.0) -> EarthOrientation:
-        """Fixed values (s, rad, rad) from 1972 to 2200: for published cases that state theirs."""
+    def constant(
+        cls, ut1_utc_s: float = 0.0, xp: float = 0.0, yp: float = 0.0, dx: float = 0.0, dy: float = 0.0
+    ) -> EarthOrientation:
+        """Fixed values (s, then rad) from 1972 to 2200: for published cases that state theirs."""
         knots, ut1_tai = [], []
         starts = [row for row in erfa.leap_seconds.get() if row["year"] >= 1972]
         ends = [*starts[1:], None]
@@ -122,6 +127,8 @@ class EarthOrientation:
             ut1_tai_s=np.array(ut1_tai),
             xp=np.full(len(knots), xp),
             yp=np.full(len(knots), yp),
+            dx=np.full(len(knots), dx),
+            dy=np.full(len(knots), dy),
             validity=Interval(Epoch.from_iso("1972-01-01"), Epoch.from_iso("2200-01-01")),
             predicted_from=None,
             source=f"constant UT1−UTC {ut1_utc_s:g} s, polar motion {xp:g}, {yp:g} rad",
@@ -134,12 +141,7 @@ class EarthOrientation:
         """
         times = epoch.tai_ns / 1e9 + seconds
         if len(seconds) and not (self.knots_tai_s[0] <= times.min() <= times.max() <= self.knots_tai_s[-1]):
-            first, last = epoch + float(np.min(seconds)), epoch + float(np.max(seconds))
-            raise InputError(
-                f"Earth orientation is known from {self.validity.start.iso(0)} to "
-                f"{self.validity.end.iso(0)}, asked for {first.iso(0)} to {last.iso(0)}: "
-                "choose other times or update astropy-iers-data"
-            )
+            raise self._outside(epoch + float(np.min(seconds)), epoch + float(np.max(seconds)))
         ut1_tai = np.interp(times, self.knots_tai_s, self.ut1_tai_s)
         day, rest = divmod(epoch.tai_ns, _NS_PER_DAY)
         return OrientationAt(
@@ -147,6 +149,38 @@ class EarthOrientation:
             ut1_jd=(_JD_TAI_UNIX + day, rest / _NS_PER_DAY + (seconds + ut1_tai) / 86_400.0),
             xp=np.interp(times, self.knots_tai_s, self.xp),
             yp=np.interp(times, self.knots_tai_s, self.yp),
+            dx=np.interp(times, self.knots_tai_s, self.dx),
+            dy=np.interp(times, self.knots_tai_s, self.dy),
+        )
+
+    def check(self, interval: Interval) -> None:
+        """Raise :class:`InputError` naming ``validity`` unless it holds the whole ``interval``."""
+        if not self.validity.start <= interval.start < interval.end <= self.validity.end:
+            raise self._outside(interval.start, interval.end)
+
+    def prediction_note(self, interval: Interval) -> str:
+        """A line for the user where ``interval`` reaches into predicted values; empty where it does not.
+
+        It states the error to expect at the end: 0.25 ms·d^0.75 of UT1 and 0.00068″·d^0.8 of polar motion
+        after d days (IERS Bulletin A's own estimate, one standard deviation).
+        """
+        if self.predicted_from is None or interval.end <= self.predicted_from:
+            return ""
+        days = (interval.end - self.predicted_from) / 86_400.0
+        turn = 0.25e-3 * days**0.75 * ROTATION_RATE
+        pole = 0.00068 * days**0.8 * _ARCSEC
+        metres = 6_378_137.0 * float(np.hypot(turn, pole))
+        return (
+            f"Earth orientation is predicted from {self.predicted_from.iso(0)} on, valid to "
+            f"{self.validity.end.iso(0)} ({self.source}): by {interval.end.iso(0)} places on the ground are "
+            f"uncertain by about {metres:.2g} m"
+        )
+
+    def _outside(self, first: Epoch, last: Epoch) -> InputError:
+        return InputError(
+            f"Earth orientation is known from {self.validity.start.iso(0)} to {self.validity.end.iso(0)}, "
+            f"asked for {first.iso(0)} to {last.iso(0)}: choose other times, update astropy-iers-data "
+            "or give a newer finals2000A file of IERS"
         )
 
 

@@ -1,4 +1,4 @@
-"""Where an object is: trajectories, and SGP4 over mean elements.
+"""Where an object is: what every trajectory answers, and SGP4 over mean elements.
 
 SGP4 is Vallado's C++ code (package ``sgp4``; AIAA 2006-6753), with the WGS-72 constants that mean elements
 are fitted with, improved mode. Near-Earth and deep-space orbits are told apart by their period (225 min).
@@ -44,12 +44,17 @@ class PropagationError(ComityError):
         super().__init__(message)
         self.norad_id = norad_id
 
+    def __reduce__(self) -> tuple[type[PropagationError], tuple[str, int]]:
+        """Pickled with both arguments: an exception alone would keep the message only."""
+        return type(self), (str(self), self.norad_id)
+
 
 class Trajectory(Protocol):
     """Where one object is over time.
 
     ``source`` and ``epoch`` say which data it stands on; ``max_step_s`` is a step (s) small enough that a
-    cubic through two neighbouring states stays within a metre or so of the trajectory.
+    cubic through two neighbouring states stays within a metre or so of the trajectory. ``itrf`` and ``teme``
+    answer for any times in any order, or raise :class:`PropagationError` when one of them has no state.
     """
 
     @property
@@ -59,7 +64,7 @@ class Trajectory(Protocol):
 
     @property
     def norad_id(self) -> int:
-        """Its catalogue number."""
+        """Its catalogue number; 0 where it has none, as an object known only by its ephemeris may."""
         ...
 
     @property
@@ -103,6 +108,10 @@ class SGP4Trajectory:
         self.max_step_s = _max_step_s(elements)
         self._alive_days = 0.0
         self._farthest_m = 2.2 * _semi_major_axis_m(elements)  # an ellipse of any eccentricity ends at 2a
+
+    def __reduce__(self) -> tuple[type[SGP4Trajectory], tuple[MeanElements, EarthOrientation]]:
+        """Pickled as what it is made of, to work on another machine: SGP4's own record cannot be."""
+        return type(self), (self.elements, self.eop)
 
     def __repr__(self) -> str:
         return f"SGP4Trajectory({self.name!r}, {self.norad_id}, epoch {self.epoch})"
@@ -238,13 +247,19 @@ def _semi_major_axis_m(elements: MeanElements) -> float:
     return float((MU_WGS72 / rate**2) ** (1.0 / 3.0))
 
 
-def _max_step_s(elements: MeanElements) -> float:
-    """Step at which a cubic Hermite stays within about 1 m, from the angular rate at perigee.
+def step_of_cubic_s(radius_m: float, rate: float) -> float:
+    """Step (s) at which a cubic Hermite of Earth-fixed states stays within about 1 m; 10 … 300 s.
 
-    The error of that cubic is h⁴·r⁗/384, and r⁗ ≈ r·ω⁴ with ω seen from the turning Earth.
+    The error of that cubic is h⁴·r⁗/384, and r⁗ ≈ r·ω⁴ with ω seen from the turning Earth; ``rate``: the
+    angular rate (rad/s) among the stars at ``radius_m``.
     """
+    step = (384.0 / (radius_m * (rate + ROTATION_RATE) ** 4)) ** 0.25
+    return float(min(300.0, max(10.0, step)))
+
+
+def _max_step_s(elements: MeanElements) -> float:
+    """The step at perigee, where the angular rate is greatest."""
     rate = elements.mean_motion * 2.0 * math.pi / 86_400.0
     e = elements.eccentricity
     perigee = _semi_major_axis_m(elements) * (1.0 - e)
-    at_perigee = rate * math.sqrt(1.0 - e * e) / (1.0 - e) ** 2 + ROTATION_RATE
-    return float(min(300.0, max(10.0, (384.0 / (perigee * at_perigee**4)) ** 0.25)))
+    return step_of_cubic_s(perigee, rate * math.sqrt(1.0 - e * e) / (1.0 - e) ** 2)

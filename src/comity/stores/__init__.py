@@ -1,5 +1,6 @@
-"""The outside behind the operator's ports: its database, element sources."""
+"""The outside behind the operator's ports: its database, element sources, a cluster to work on."""
 
+from comity.stores.cluster import DaskExecutor, dask_executor
 from comity.stores.elements import (
     CELESTRAK,
     ElementsUpdate,
@@ -9,4 +10,13 @@ from comity.stores.elements import (
 )
 from comity.stores.sql import SqlStore
 
-__all__ = ["CELESTRAK", "ElementsUpdate", "SourceError", "SqlStore", "celestrak_urls", "fetch_elements"]
+__all__ = [
+    "CELESTRAK",
+    "DaskExecutor",
+    "ElementsUpdate",
+    "SourceError",
+    "SqlStore",
+    "celestrak_urls",
+    "dask_executor",
+    "fetch_elements",
+]

@@ -254,3 +254,46 @@ def test_a_constellation_goes_on_without_the_one_that_fell(trajectory: SGP4Traje
     assert len(refused) == 1
     assert "FALLING" in str(refused[0])
     assert told == ["1/3", "2/3", "3/3"]
+
+
+def test_side_direction_light_and_incidence_part_the_windows(trajectory: SGP4Trajectory) -> None:
+    def spans(**limits: object) -> float:
+        found = windows(trajectory, DJIBOUTI, **limits)  # type: ignore[arg-type]
+        return sum(one.interval.duration_s for one in found)
+
+    whole = spans()
+    for name, values in (
+        ("side", ("left", "right")),
+        ("direction", ("ascending", "descending")),
+        ("light", ("day", "night")),
+    ):
+        parts = [spans(**{name: value}) for value in values]
+        assert sum(parts) == pytest.approx(whole, abs=0.05)
+        assert min(parts) > 0.0
+    for one in windows(trajectory, DJIBOUTI, side="left", direction="ascending", light="night"):  # type: ignore[arg-type]
+        assert one.ascending
+        assert one.best.roll_deg < 0.0
+        assert one.best.sun_elevation_deg < 0.0
+    steep = windows(trajectory, DJIBOUTI, max_incidence_deg=30.0)
+    assert steep
+    assert max(look.incidence_deg for one in steep for look in one.looks) <= 30.0
+    assert any(w.best.incidence_deg > 30.0 for w in windows(trajectory, DJIBOUTI))
+
+
+def test_strips_keep_to_side_and_direction(trajectory: SGP4Trajectory) -> None:
+    area = shapely.box(42.5, 11.0, 43.5, 12.0)
+    every = windows(trajectory, area)
+    right = windows(trajectory, area, side="right", direction="descending")  # type: ignore[arg-type]
+    assert len(every) > len(right) > 0
+    assert all(one.best.roll_deg > 0.0 and not one.ascending for one in right)
+
+
+def test_words_that_are_no_limits_are_refused(trajectory: SGP4Trajectory) -> None:
+    for wrong in (
+        {"side": "starboard"},
+        {"direction": "north"},
+        {"light": "dusk"},
+        {"max_incidence_deg": 91.0},
+    ):
+        with pytest.raises(InputError):
+            windows(trajectory, DJIBOUTI, **wrong)  # type: ignore[arg-type]

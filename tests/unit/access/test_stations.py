@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from comity.access import Site, station_windows
+from comity.access import Site, station_windows, stations, window_table
 from comity.core import Epoch, InputError, Interval, ThreadExecutor
 from comity.orbits import (
     EarthOrientation,
@@ -135,6 +135,45 @@ def test_an_object_that_decays_is_named_and_the_others_go_on() -> None:
     assert windows == station_windows(
         orbits, [site], week, on_error=lambda of, error: None, executor=ThreadExecutor(2)
     )
+
+
+def test_a_table_holds_the_windows_of_the_list() -> None:
+    orbits = [trajectory(POLAR), trajectory(STATIONARY)]
+    sites = [Site(name=f"s{k}", lon_deg=40.0 * k, lat_deg=20.0 * k - 80.0) for k in range(9)]
+    table = window_table(orbits, sites, DAY)
+    windows = station_windows(orbits, sites, DAY)
+    assert len(table) == len(windows) > 40
+    for row, window in zip(table.rows(), windows, strict=True):
+        spacecraft, site, start, end, culmination, _ = row
+        assert (orbits[spacecraft].name, sites[site].name) == (window.spacecraft, window.target)
+        assert DAY.start + start - window.interval.start == pytest.approx(0.0, abs=2e-3)
+        assert DAY.start + end - window.interval.end == pytest.approx(0.0, abs=2e-3)
+        assert np.isnan(culmination)
+
+
+@pytest.mark.parametrize("nodes", [7, 40, 333])
+def test_a_span_walked_through_in_pieces_gives_the_same_windows(
+    nodes: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    orbits = [trajectory(POLAR), trajectory(STATIONARY), trajectory(replace(POLAR, mean_motion=2.0))]
+    sites = [
+        Site(name="a", lon_deg=180.0, lat_deg=70.0, min_elevation_deg=-5.0),
+        Site(name="b", lon_deg=43.1, lat_deg=11.6, min_elevation_deg=20.0),
+    ]
+    whole = window_table(orbits, sites, DAY, culminations=True)
+    monkeypatch.setattr(stations, "_MAX_PIECE", nodes)
+    cut = window_table(orbits, sites, DAY, culminations=True, executor=ThreadExecutor(2))
+    assert len(whole) == len(cut) > 15
+    assert np.array_equal(whole.spacecraft, cut.spacecraft)
+    assert np.array_equal(whole.site, cut.site)
+    for one, other in (
+        (whole.start_s, cut.start_s),
+        (whole.end_s, cut.end_s),
+        (whole.max_elevation_deg, cut.max_elevation_deg),
+    ):
+        assert one is not None
+        assert other is not None
+        assert np.allclose(one, other, atol=1e-4)
 
 
 def test_bad_sites_are_refused() -> None:

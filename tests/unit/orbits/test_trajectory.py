@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pickle
 from dataclasses import replace
 from importlib.resources import files
 
@@ -53,6 +54,17 @@ def test_published_verification_states() -> None:
         assert v[0] == pytest.approx(1e3 * np.array(state[3:]), abs=1e-5), (trajectory, minutes)
         checked += 1
     assert checked == 588
+
+
+def test_trajectories_and_their_errors_travel_to_other_processes() -> None:
+    trajectory = SGP4Trajectory(verification_elements()[28872], EOP)
+    copy = pickle.loads(pickle.dumps(trajectory))
+    at = np.linspace(0.0, 1_200.0, 5)
+    assert (copy.itrf(copy.epoch, at)[0] == trajectory.itrf(trajectory.epoch, at)[0]).all()
+    with pytest.raises(PropagationError) as error:
+        copy.teme(copy.epoch, np.array([7_200.0]))
+    again = pickle.loads(pickle.dumps(error.value))
+    assert (str(again), again.norad_id) == (str(error.value), 28872)
 
 
 def test_decay_is_refused_by_name_and_time() -> None:

@@ -1,0 +1,1 @@
+"""Parts of the benchmark ``access.py``: its jobs, its reference, its peers and its rows."""

@@ -1,0 +1,1 @@
+"""From looks to figures per cell: light, merging over satellites, gaps and waits."""

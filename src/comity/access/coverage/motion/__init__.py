@@ -1,0 +1,1 @@
+"""Satellites' states made ready for the search: nadir, reach and bounds of every step."""
