@@ -32,13 +32,17 @@
     }
     return null;
   };
-  document.addEventListener("pointerover", (event) => {
+  // On every movement, not only on entering: after scrolling, the pointer may rest where it already was.
+  const point = (event) => {
     const node = find(event.target);
-    if (node === shown) return;
-    shown = node; tip.hidden = !node;
-    if (node) { tip.textContent = node.dataset.tip; place(event.clientX, event.clientY); }
-  });
-  document.addEventListener("pointermove", (event) => { if (shown) place(event.clientX, event.clientY); });
+    if (node !== shown) {
+      shown = node; tip.hidden = !node;
+      if (node) tip.textContent = node.dataset.tip;
+    }
+    if (node) place(event.clientX, event.clientY);
+  };
+  document.addEventListener("pointerover", point);
+  document.addEventListener("pointermove", point);
   document.addEventListener("scroll", () => { tip.hidden = true; shown = null; }, { passive: true, capture: true });
   document.addEventListener("keydown", (event) => { if (event.key === "Escape") { tip.hidden = true; shown = null; } });
 
