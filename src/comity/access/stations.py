@@ -255,17 +255,18 @@ class _Search:
     def passes(self, block: _Block) -> _Found:
         """Passes of one block."""
         # Numba takes most of a second to import: only those who look for passes pay for it.
+        from comity.access.crossings.kernels import find_crossings
         from comity.access.kernels import find_passes
 
         objects, sites = len(block.which), len(self.names)
         step_s = self.interval.duration_s / block.steps
         since = np.full((objects, sites), np.nan)
         peaks = np.full((objects, sites, 2), -2.0)
+        until, bends = np.zeros((objects, sites + 1), dtype=np.int64), np.zeros((objects, sites))
         lost: dict[int, PropagationError] = {}
         pieces: list[tuple[NDArray[np.int32], NDArray[np.int32], FloatArray]] = []
-        room = 64 + math.ceil(
-            objects * sites * (1.0 + 16.0 * min(block.steps, _MAX_PIECE) * step_s / 86_400.0)
-        )
+        span_days = min(block.steps, _MAX_PIECE) * step_s / 86_400.0
+        room = 64 + math.ceil(objects * sites * (1.0 + 16.0 * span_days))
         for first in range(0, block.steps, _MAX_PIECE):
             count = min(_MAX_PIECE, block.steps - first)
             states, refused = self.grid.states(
@@ -274,13 +275,16 @@ class _Search:
             lost |= refused
             last = first + count == block.steps
             while True:
+                events = np.empty((3 * room, 2), dtype=np.int64)
                 spacecraft, site = np.empty(room, dtype=np.int32), np.empty(room, dtype=np.int32)
                 spans = np.empty((room, 4 if self.culminations else 2))
                 before = since.copy(), peaks.copy()
-                n = find_passes(
-                    states, step_s, first * step_s, last, self.ground, self.culminations,
-                    since, peaks, spacecraft, site, spans,
-                )  # fmt: skip
+                n = find_crossings(states, step_s, self.ground, since, events, until, bends)
+                if n >= 0:
+                    n = find_passes(
+                        states, step_s, first * step_s, last, self.ground, self.culminations,
+                        events[:n], until, bends, since, peaks, spacecraft, site, spans,
+                    )  # fmt: skip
                 if n >= 0:
                     break
                 room *= 2
