@@ -98,14 +98,15 @@ class Timers:
 
 @contextmanager
 def timed_kernels() -> Iterator[Timers]:
-    """Every public compiled function of ``orbits.kernels`` and ``access.kernels``, timed."""
+    """Every public compiled function that a search for passes goes through, timed."""
     from numba.core.registry import CPUDispatcher
 
     from comity.access import kernels as search
+    from comity.access.crossings import kernels as crossings
     from comity.orbits import kernels as states
 
     timers, replaced = Timers(), []
-    for module in (states, search):
+    for module in (states, crossings, search):
         for name, value in list(vars(module).items()):
             if isinstance(value, CPUDispatcher) and not name.startswith("_"):
                 replaced.append((module, name, value))
@@ -118,10 +119,7 @@ def timed_kernels() -> Iterator[Timers]:
 
 
 def profile(job: Job) -> dict[str, Any]:
-    """CPU-seconds of the parts of one job on one core.
-
-    The search walks from window to window and refines each edge as it goes: scan and roots are one figure.
-    """
+    """CPU-seconds of the parts of one job on one core."""
     from access_bench.peers import comity
 
     prepared = comity.prepare(job)
@@ -133,12 +131,15 @@ def profile(job: Job) -> dict[str, Any]:
         began = time.process_time()
         comity.run(prepared)
         total = time.process_time() - began - timers.aside_s
-    states, search = timers.spent.get("near_earth_states", 0.0), timers.spent.get("find_passes", 0.0)
+    states, scan, roots = (
+        timers.spent.get(name, 0.0) for name in ("near_earth_states", "find_crossings", "find_passes")
+    )
     parts = {
         "propagation": timers.propagation_s,
         "rotation": max(0.0, states - timers.propagation_s),
-        "scan_and_roots": search,
-        "table_and_rest": total - states - search,
+        "scan": scan,
+        "roots": roots,
+        "table_and_rest": total - states - scan - roots,
     }
     return {
         "job": f"{len(job.lines)} LEO × {len(job.sites)} sites × 1 day, one core",

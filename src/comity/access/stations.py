@@ -38,10 +38,11 @@ MIN_MASK_DEG = -10.0
 MAX_MASK_DEG = 90.0
 
 #: How far (m) the curve searched may lie from the trajectory: in a table, and in a list of windows.
-TABLE_ERROR_M = 0.1
+TABLE_ERROR_M = 0.25
 LIST_ERROR_M = 1e-3
 
-_MAX_PIECE = 8_192  # nodes walked through in one go
+_MAX_PIECE = 8_192  # steps walked through in one go
+_LEAST_STEPS = 6  # seven states give good velocities
 _MAX_BLOCK = 64  # objects
 _PAIRS_PER_BLOCK = 4_000
 _STEP_RATIO = 1.15  # between the steps that objects are grouped by
@@ -106,10 +107,9 @@ def window_table(
 
     Parameters
     ----------
-    position_error_m : how far the curve searched may lie from a trajectory (typically; highly elliptic orbits
-    a
-        few times that at perigee). Edges err by this over the speed at which the object crosses the mask: 0.1
-        m is 0.1 ms for most passes over low orbits. Windows shorter than 1 ms are left out.
+    position_error_m : how far the curve searched may lie from a trajectory. Edges err by this over the speed
+        at which the object crosses the mask: 0.25 m is 0.1 ms for most passes of low orbits, and milliseconds
+        for slow ones. Windows shorter than 1 ms are left out.
     culminations : find the greatest elevation in each window, too (a third more work).
     on_error : called with an object that has no position at some time of the interval, which is then left
         out altogether; without it the :class:`PropagationError` is raised.
@@ -119,8 +119,7 @@ def window_table(
     Raises
     ------
     PropagationError : see ``on_error``.
-    InputError : the interval leaves the validity of the Earth orientation; two sites share a
-    name.
+    InputError : the interval leaves the validity of the Earth orientation; two sites share a name.
     """
     search = _Search(StateGrid(trajectories), sites, interval, position_error_m, culminations)
     blocks = search.blocks()
@@ -154,8 +153,8 @@ def station_windows(
     """Every window in which an object is above a site's mask, clipped to ``interval``.
 
     In the order of objects, of sites, then of time: :func:`window_table` with culminations, on a curve within
-    1 mm of the trajectories (2 cm or so for highly elliptic ones), so that edges are good to microseconds
-    but where an object only just clears the mask. Arguments and errors as there.
+    1 mm of the trajectories, so that edges are good to microseconds but where an object only just clears the
+    mask. Arguments and errors as there.
     """
     table = window_table(
         trajectories,
@@ -243,7 +242,7 @@ class _Search:
         for k, trajectory in enumerate(self.grid.trajectories):
             step = min(trajectory.max_step_s * self.finer, _LONGEST_STEP_S)
             rung = math.ceil(math.log(_LONGEST_STEP_S / step) / math.log(_STEP_RATIO) - 1e-9)
-            steps = max(1, math.ceil(duration / _LONGEST_STEP_S * _STEP_RATIO**rung))
+            steps = max(_LEAST_STEPS, math.ceil(duration / _LONGEST_STEP_S * _STEP_RATIO**rung))
             by_steps.setdefault(steps, []).append(k)
         size = max(4, min(_MAX_BLOCK, _PAIRS_PER_BLOCK // max(1, len(self.names))))
         return [
@@ -265,12 +264,18 @@ class _Search:
         until, bends = np.zeros((objects, sites + 1), dtype=np.int64), np.zeros((objects, sites))
         lost: dict[int, PropagationError] = {}
         pieces: list[tuple[NDArray[np.int32], NDArray[np.int32], FloatArray]] = []
-        span_days = min(block.steps, _MAX_PIECE) * step_s / 86_400.0
+        piece = math.ceil(block.steps / math.ceil(block.steps / _MAX_PIECE))  # all of about one size
+        span_days = piece * step_s / 86_400.0
         room = 64 + math.ceil(objects * sites * (1.0 + 16.0 * span_days))
-        for first in range(0, block.steps, _MAX_PIECE):
-            count = min(_MAX_PIECE, block.steps - first)
+        for first in range(0, block.steps, piece):
+            count = min(piece, block.steps - first)
             states, refused = self.grid.states(
-                block.which, self.interval.start, first * step_s, step_s, count + 1
+                block.which,
+                self.interval.start,
+                first * step_s,
+                step_s,
+                count + 1,
+                differentiated=True,
             )
             lost |= refused
             last = first + count == block.steps
