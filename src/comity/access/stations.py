@@ -107,9 +107,10 @@ def window_table(
 
     Parameters
     ----------
-    position_error_m : how far the curve searched may lie from a trajectory. Edges err by this over the speed
-        at which the object crosses the mask: 0.25 m is 0.1 ms for most passes of low orbits, and milliseconds
-        for slow ones. Windows shorter than 1 ms are left out.
+    position_error_m : how far the curve searched may lie from a trajectory (one that falls within the day may
+        be somewhat farther off). Edges err by this over the speed at which the object crosses the mask: 0.25
+        m is 0.1 ms for most passes of low orbits, and milliseconds for slow ones. Windows shorter than 1 ms
+        are left out.
     culminations : find the greatest elevation in each window, too (a third more work).
     on_error : called with an object that has no position at some time of the interval, which is then left
         out altogether; without it the :class:`PropagationError` is raised.

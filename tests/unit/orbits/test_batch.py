@@ -83,7 +83,8 @@ def test_an_orbit_that_has_decayed_in_between_is_lost_even_where_the_theory_revi
 
 def test_differentiated_states_carry_a_cubic_as_close_as_the_step_promises() -> None:
     """SGP4's own velocities leave the cubic decimetres off, in highly elliptic orbits metres."""
-    trajectories, _ = sgp4_trajectories(read_elements(CATALOGUE).elements[::5], EOP)
+    lasting = [one for one in read_elements(CATALOGUE).elements if one.mean_motion < 16.0]
+    trajectories, _ = sgp4_trajectories(lasting[::5], EOP)
     grid, worst = StateGrid(trajectories), 0.0
     for k, trajectory in enumerate(trajectories):
         step = trajectory.max_step_s * 0.01**0.25
