@@ -6,6 +6,7 @@ import tempfile
 from pathlib import Path
 
 from comity.access import Site, imaging_windows, station_windows
+from comity.access.coverage import Options, Sensor, coverage, points_grid
 from comity.core import Interval
 from comity.fleet import load_programme, point_target
 from comity.imagery import Acquisition, make_item
@@ -13,13 +14,15 @@ from comity.orbits import EarthOrientation, SGP4Trajectory
 
 
 def warm() -> None:
-    """Find a few windows and make a small image, and throw both away."""
+    """Find a few windows, cover a place and make a small image, and throw all away."""
     programme = load_programme("joint-eo")
     craft = next(s for s in programme.spacecraft if s.instruments)
     elements = programme.elements[craft.norad_id]
     trajectory = SGP4Trajectory(elements, EarthOrientation.bundled())
     day = Interval(elements.epoch, elements.epoch + 86_400)
     station_windows([trajectory], [Site(name="here", lon_deg=43.1, lat_deg=11.6)], day)
+    daylight = Options(min_sun_elevation_deg=0.0)
+    coverage([trajectory], Sensor(max_off_nadir_deg=30.0), points_grid([(43.1, 11.6)]), day, options=daylight)
     windows = imaging_windows(craft, trajectory, [point_target(43.1, 11.6, "here")], day)
     window = windows[0]
     acquisition = Acquisition(
