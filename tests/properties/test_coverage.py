@@ -207,6 +207,14 @@ def test_figures_are_those_of_the_sampled_sky(
             later = times[seen & (times >= begin)]
             if len(later) and np.isfinite(wait):
                 assert begin + wait <= later[0] + 1e-2
+            if np.isfinite(
+                wait
+            ):  # and it ends where there is access (waits are kept to a millisecond or two)
+                around = begin + float(wait) + np.array([-2e-3, 0.0, 5e-3])
+                height, _ = sun_elevation_azimuth_deg(lon, lat, START, around, EOP)
+                dark = height < sun_deg + 1e-3 if night else height > sun_deg - 1e-3
+                best = np.max([clearance(each, sensor, (lon, lat), around) for each in (one, other)], axis=0)
+                assert ((best > -1e-4) & dark).any(), (begin, wait, best)
 
 
 @settings(max_examples=25, deadline=None)

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from comity.access.motion import Motion
-from comity.orbits.earth import ROTATION_RATE
+from comity.orbits.earth import ROTATION_RATE, cross
 from comity.orbits.geodesy import EQUATORIAL_RADIUS_M, POLAR_RADIUS_M
 
 FloatArray = NDArray[np.float64]
@@ -87,7 +87,7 @@ def fine_ground_bound(
 
 def to_the_right(line: FloatArray, down: FloatArray, velocity: FloatArray) -> FloatArray:
     """Positive (m²/s) where the end of ``line`` (from the spacecraft) is to the right of its motion."""
-    return dot(line, _cross(down, velocity))
+    return dot(line, cross(down, velocity))
 
 
 def to_the_right_bound(motion: Motion, farthest: FloatArray) -> Bound:
@@ -141,9 +141,3 @@ def stretch(height_m: float = 0.0) -> float:
 def stretched(vector: FloatArray, factor: float) -> FloatArray:
     """Vectors (…, 3) in the stretched space."""
     return np.asarray(vector * np.array([1.0, 1.0, factor]), dtype=np.float64)
-
-
-def _cross(a: FloatArray, b: FloatArray) -> FloatArray:
-    ax, ay, az = a[..., 0], a[..., 1], a[..., 2]
-    bx, by, bz = b[..., 0], b[..., 1], b[..., 2]
-    return np.stack([ay * bz - az * by, az * bx - ax * bz, ax * by - ay * bx], axis=-1)

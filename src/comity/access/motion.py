@@ -14,11 +14,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from comity.orbits.earth import ROTATION_RATE
+from comity.orbits.ephemeris import MU_EARTH
 
 FloatArray = NDArray[np.float64]
 
-#: Gravitational parameter of the Earth, m³/s² (WGS-84).
-_MU = 3.986004418e14
 #: The flattened field pulls at most 0.5 % harder than a point near the ground; the rest is reserve.
 _GRAVITY_SLACK = 1.03
 _SPEED_SLACK = 1.005
@@ -99,7 +98,7 @@ def motion_of_cells(
     for _ in range(20):
         r_low = np.maximum(r_mean - 0.5 * guess * step_s, _LEAST_RADIUS_M)
         r_high = r_mean + 0.5 * guess * step_s
-        gravity = _GRAVITY_SLACK * _MU / r_low**2
+        gravity = _GRAVITY_SLACK * MU_EARTH / r_low**2
         acceleration = np.maximum(gravity + 2.0 * turn * guess + turn**2 * r_high, shown)
         found = _SPEED_SLACK * (v_mean + 0.5 * acceleration * step_s)
         if np.all(found <= guess):

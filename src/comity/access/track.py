@@ -11,12 +11,14 @@ from numpy.typing import NDArray
 from comity.access.motion import Motion, motion_between
 from comity.access.sky import Sky
 from comity.core import Interval
-from comity.orbits import EarthOrientation, Trajectory, ecef_to_geodetic, up_vector
+from comity.orbits import EarthOrientation, PropagationError, Trajectory, ecef_to_geodetic, up_vector
 
 FloatArray = NDArray[np.float64]
 
-#: Longest step between samples (s): a cubic through them stays within 0.1 m of a low orbit.
+#: Longest step between samples (s): the cubic through them stays within 0.1 m of any orbit.
 MAX_STEP_S = 30.0
+#: Half the time (s) over which positions are differenced for their rate.
+_HALF_S = 0.25
 #: Samples go on this long (s) beyond the interval, so that a pass cut by its end has both its sides.
 MARGIN_S = 240.0
 #: Radius (m) that mean altitudes are counted from.
@@ -28,8 +30,10 @@ class Track:
     """States of one object around an interval. Times are seconds from ``interval.start``.
 
     ``nodes`` (n,) s, evenly ``step_s`` apart, from before the interval to after it. ``position`` (n, 3) m and
-    ``velocity`` (n, 3) m/s relative to the turning Earth are ITRF at the nodes. ``bounds``: what no state
-    between two nodes leaves. ``sky``: Sun and Moon over the same span.
+    ``velocity`` (n, 3) m/s relative to the turning Earth are ITRF at the nodes, as the trajectory tells them;
+    ``rate`` (n, 3) m/s is the positions' own derivative, from which SGP4's velocities differ: by metres per
+    second on highly elliptic orbits. ``bounds``: what no state between two nodes leaves. ``sky``: Sun and
+    Moon over the same span.
     """
 
     trajectory: Trajectory
@@ -39,6 +43,7 @@ class Track:
     step_s: float
     position: FloatArray
     velocity: FloatArray
+    rate: FloatArray
     bounds: Motion
     sky: Sky
     inclination_deg: float
@@ -47,7 +52,7 @@ class Track:
         """Position (…, 3) m and ground-relative velocity (…, 3) m/s, ITRF, at times (…) s."""
         k, u = self._place(seconds)
         r0, r1 = self.position[k], self.position[k + 1]
-        v0, v1 = self.velocity[k] * self.step_s, self.velocity[k + 1] * self.step_s
+        v0, v1 = self.rate[k] * self.step_s, self.rate[k + 1] * self.step_s
         a, b = r1 - r0 - v0, v1 - v0  # cubic r0 + v0·u + (3a − b)·u² + (b − 2a)·u³
         c, d = 3.0 * a - b, b - 2.0 * a
         position = r0 + u * (v0 + u * (c + u * d))
@@ -83,19 +88,26 @@ def sample(
     sky: Sky | None = None,
     step_s: float | None = None,
     margin_s: float = MARGIN_S,
+    nodes_only: bool = False,
 ) -> Track:
     """Sample a trajectory over an interval and a margin around it.
 
     ``sky``: one that covers as much, to share; ``step_s``: no larger than this (default 30 s). With no
-    margin the nodes begin and end with the interval. Raises whatever the trajectory does where it has no
-    answer (:class:`comity.orbits.PropagationError`).
+    margin, or where the trajectory has no answer in it (an ephemeris that ends with the interval), the nodes
+    begin and end with the interval. ``nodes_only``: it is not read between nodes, and ``rate`` is but the
+    velocity. Raises whatever the trajectory does where it has no answer in the interval
+    (:class:`comity.orbits.PropagationError`).
     """
-    step = min(step_s or MAX_STEP_S, trajectory.max_step_s)
-    count = math.ceil((interval.duration_s + 2.0 * margin_s) / step) + 1
-    if margin_s == 0.0:
-        step = interval.duration_s / (count - 1)
-    nodes = np.arange(count, dtype=np.float64) * step - margin_s
-    position, velocity = trajectory.itrf(interval.start, nodes)
+    longest = min(step_s or MAX_STEP_S, trajectory.max_step_s)
+    nodes, step = _nodes(interval, longest, margin_s)
+    try:
+        position, velocity = trajectory.itrf(interval.start, nodes)
+    except PropagationError:
+        if margin_s == 0.0:
+            raise
+        nodes, step = _nodes(interval, longest, 0.0)
+        position, velocity = trajectory.itrf(interval.start, nodes)
+    rate = velocity if nodes_only else velocity + _off_velocity(trajectory, interval, nodes)
     few = np.linspace(0.0, interval.duration_s, 5)
     momentum = np.cross(*trajectory.teme(interval.start, few))
     cosine = momentum[:, 2] / np.linalg.norm(momentum, axis=-1)
@@ -107,10 +119,27 @@ def sample(
         step_s=step,
         position=position,
         velocity=velocity,
-        bounds=motion_between(position, velocity, step),
+        rate=rate,
+        bounds=motion_between(position, rate, step),
         sky=sky or sky_over(interval, eop, margin_s),
         inclination_deg=float(np.degrees(np.mean(np.arccos(np.clip(cosine, -1.0, 1.0))))),
     )
+
+
+def _nodes(interval: Interval, longest_s: float, margin_s: float) -> tuple[FloatArray, float]:
+    """Even nodes (n,) s over the interval and a margin to both sides, and their step (s)."""
+    count = math.ceil((interval.duration_s + 2.0 * margin_s) / longest_s) + 1
+    step = longest_s if margin_s else interval.duration_s / (count - 1)
+    return np.arange(count, dtype=np.float64) * step - margin_s, step
+
+
+def _off_velocity(trajectory: Trajectory, interval: Interval, nodes: FloatArray) -> FloatArray:
+    """By how much (n, 3) m/s positions move otherwise than velocities say at the nodes (s)."""
+    half = min(_HALF_S, 0.5 * float(nodes[1] - nodes[0]))
+    middle = np.clip(nodes, nodes[0] + half, nodes[-1] - half)  # nothing is asked beyond the nodes
+    around = np.concatenate([middle - half, middle + half])
+    position, velocity = (x.reshape(2, -1, 3) for x in trajectory.itrf(interval.start, around))
+    return np.asarray((position[1] - position[0]) / (2.0 * half) - velocity.mean(axis=0), dtype=np.float64)
 
 
 def sky_over(interval: Interval, eop: EarthOrientation, margin_s: float = MARGIN_S) -> Sky:

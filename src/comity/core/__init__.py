@@ -13,7 +13,7 @@ from comity.core.protocols import (
     ThreadExecutor,
     silent,
 )
-from comity.core.time import Epoch, Interval, utc_mjd
+from comity.core.time import Epoch, Interval
 from comity.core.validation import Check, Comparison, ReferenceTable, compared, data_text, reference_table
 
 __all__ = [
@@ -42,7 +42,6 @@ __all__ = [
     "reference_table",
     "silent",
     "to_decimal",
-    "utc_mjd",
     "whole_path",
     "write_text",
     "write_whole",

@@ -1,5 +1,7 @@
 """Errors that a user can act on: each message names the value, the limit and the way out."""
 
+from __future__ import annotations
+
 
 class ComityError(Exception):
     """Base of every error Comity raises on purpose."""
@@ -25,6 +27,11 @@ class UnknownIdError(ComityError):
         super().__init__(f"unknown {kind} {value!r}{hint}")
         self.kind = kind
         self.value = value
+        self.known = known
+
+    def __reduce__(self) -> tuple[type[UnknownIdError], tuple[str, str, tuple[str, ...]]]:
+        """Pickled with its arguments, to come back from a worker: an exception alone keeps the message."""
+        return type(self), (self.kind, self.value, self.known)
 
 
 class StateError(ComityError):

@@ -14,15 +14,12 @@ from datetime import UTC, datetime, timedelta
 from functools import cache, total_ordering
 
 import erfa
-import numpy as np
-from numpy.typing import NDArray
 
 from comity.core.errors import InputError
 
 NS_PER_S = 1_000_000_000
 NS_PER_DAY = 86_400 * NS_PER_S
 _UNIX_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-_MJD_UNIX = 40_587
 _JD_UNIX = 2_440_587.5
 _ISO = re.compile(
     r"(\d{4})-(\d{2})-(\d{2})(?:[T ](\d{2}):(\d{2})(?::(\d{2})(?:[.,](\d{1,9})\d*)?)?)?"
@@ -87,8 +84,10 @@ class Epoch:
             moment -= sign * timedelta(hours=int(digits[:2]), minutes=int(digits[2:]))
         whole = (moment - _UNIX_EPOCH) // timedelta(seconds=1)
         fraction = int((m.group(7) or "0").ljust(9, "0"))
-        epoch = cls.from_utc_unix_ns(whole * NS_PER_S)
-        return cls(epoch.tai_ns + fraction + (NS_PER_S if leap else 0))
+        epoch = cls(cls.from_utc_unix_ns(whole * NS_PER_S).tai_ns + fraction + (NS_PER_S if leap else 0))
+        if leap and not epoch.in_leap_second:
+            raise InputError(f"{text!r}: no leap second is known there, so its minute has no second 60")
+        return epoch
 
     @classmethod
     def from_datetime(cls, moment: datetime) -> Epoch:
@@ -118,6 +117,11 @@ class Epoch:
     def utc_unix_ns(self) -> int:
         """UTC nanoseconds since 1970 that do not count leap seconds (POSIX)."""
         return self._utc()[0]
+
+    @property
+    def in_leap_second(self) -> bool:
+        """Whether UTC reads a second 60."""
+        return self._utc()[1]
 
     @property
     def datetime(self) -> datetime:
@@ -154,21 +158,6 @@ class Epoch:
 
     def __str__(self) -> str:
         return self.iso()
-
-
-def utc_mjd(epoch: Epoch, seconds: NDArray[np.float64]) -> NDArray[np.float64]:
-    """UTC modified Julian dates (days) of ``epoch + seconds``; ``seconds`` (n,) s.
-
-    Leap seconds inside the span are honoured at the millisecond a Julian date can hold.
-    """
-    base = epoch.utc_unix_ns
-    mjd = _MJD_UNIX + (base / NS_PER_S + seconds) / 86_400.0
-    if len(seconds):
-        last = epoch + float(np.max(seconds))
-        drift = (last.utc_unix_ns - base) / NS_PER_S - (last - epoch)
-        if abs(drift) > 0.5:
-            mjd = np.array([_MJD_UNIX + (epoch + float(s)).utc_unix_ns / NS_PER_DAY for s in seconds])
-    return mjd
 
 
 @dataclass(frozen=True, slots=True, order=True)

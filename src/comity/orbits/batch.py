@@ -65,8 +65,9 @@ class StateGrid:
         At ``epoch + start_s + k·step_s``, k < ``count``. An object that has no state at one of these times
         has NaN in its whole row, and its error stands under its index among all objects in the second result.
 
-        SGP4's velocity is not quite the derivative of its position (up to 6 cm/s off in a low orbit), which
-        shows where states are interpolated: ``differentiated`` ones have it taken from the positions instead.
+        SGP4's velocity is not quite the derivative of its position (centimetres per second off in a low orbit,
+        metres per second in highly elliptic ones), which shows where states are interpolated:
+        ``differentiated`` ones have it taken from the positions instead, where there are seven or more.
 
         Raises :class:`comity.core.InputError` outside the validity of the Earth orientation.
         """
@@ -134,7 +135,7 @@ def _radians_and_minutes(elements: MeanElements) -> tuple[float, ...]:
     )
 
 
-@lru_cache(maxsize=4)
+@lru_cache(maxsize=2)
 def _turns(eop: EarthOrientation, epoch: Epoch, start_s: float, step_s: float, count: int) -> FloatArray:
     """Rows of the matrices TEME → ITRF at the nodes, (9, ``count``)."""
     turn = teme_to_itrf_matrix(epoch, start_s + step_s * np.arange(count, dtype=np.float64), eop)

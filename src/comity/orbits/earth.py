@@ -214,7 +214,7 @@ def teme_to_itrf(
     fixed = np.einsum("nij,...nj->...ni", turn, position)
     # ω is constant about PEF's z axis; carried through polar motion it is ω × r in ITRF.
     axis = ROTATION_RATE * turn[:, :, 2]
-    return fixed, np.einsum("nij,...nj->...ni", turn, velocity) - _cross(axis, fixed)
+    return fixed, np.einsum("nij,...nj->...ni", turn, velocity) - cross(axis, fixed)
 
 
 def itrf_to_teme(
@@ -229,11 +229,11 @@ def itrf_to_teme(
     axis = ROTATION_RATE * turn[:, :, 2]
     return (
         np.einsum("nji,...nj->...ni", turn, position),
-        np.einsum("nji,...nj->...ni", turn, velocity + _cross(axis, position)),
+        np.einsum("nji,...nj->...ni", turn, velocity + cross(axis, position)),
     )
 
 
-def _cross(a: FloatArray, b: FloatArray) -> FloatArray:
+def cross(a: FloatArray, b: FloatArray) -> FloatArray:
     """Cross products of (…, 3); NumPy's own takes several times as long on short arrays."""
     ax, ay, az = a[..., 0], a[..., 1], a[..., 2]
     bx, by, bz = b[..., 0], b[..., 1], b[..., 2]

@@ -49,6 +49,12 @@ def frame_of(name: str) -> str:
     raise InputError(f"reference frame {name!r} is not supported: use {', '.join(FRAMES)} or an ITRF by year")
 
 
+def tt_days(epoch: Epoch, seconds: FloatArray) -> tuple[float, FloatArray]:
+    """TT Julian dates in two parts (days), the second (n,), at ``epoch + seconds`` (n,) s."""
+    day, rest = divmod(epoch.tai_ns, 86_400_000_000_000)
+    return _JD_UNIX + day, (rest / 1e9 + np.asarray(seconds, dtype=np.float64) + _TT_TAI_S) / 86_400.0
+
+
 def gcrf_to_itrf_matrix(epoch: Epoch, seconds: FloatArray, eop: EarthOrientation) -> FloatArray:
     """Rotation matrices (n, 3, 3): ITRF vector = matrix @ GCRF vector, at ``epoch + seconds`` (n,) s.
 
@@ -57,7 +63,7 @@ def gcrf_to_itrf_matrix(epoch: Epoch, seconds: FloatArray, eop: EarthOrientation
     :class:`InputError` outside ``eop``.
     """
     at = eop.at(epoch, seconds)
-    return _celestial_to_terrestrial(_tt_days(epoch, seconds), at)
+    return _celestial_to_terrestrial(tt_days(epoch, seconds), at)
 
 
 def gcrf_to_itrf(
@@ -144,7 +150,7 @@ def _turn_and_axis(
 ) -> tuple[FloatArray, FloatArray]:
     """Matrices (n, 3, 3) from ``frame`` to ITRF, and the Earth's rotation vector (n, 3) rad/s in ITRF."""
     at = eop.at(epoch, seconds)
-    tt = _tt_days(epoch, seconds)
+    tt = tt_days(epoch, seconds)
     turn = _celestial_to_terrestrial(tt, at)
     if frame == "EME2000":
         turn = turn @ _eme2000_to_gcrf()
@@ -164,12 +170,6 @@ def _celestial_to_terrestrial(tt: tuple[float, FloatArray], at: OrientationAt) -
 
 def _polar_motion(tt: tuple[float, FloatArray], at: OrientationAt) -> FloatArray:
     return np.asarray(erfa.pom00(at.xp, at.yp, erfa.sp00(*tt)), dtype=np.float64)
-
-
-def _tt_days(epoch: Epoch, seconds: FloatArray) -> tuple[float, FloatArray]:
-    """TT Julian dates in two parts (days)."""
-    day, rest = divmod(epoch.tai_ns, 86_400_000_000_000)
-    return _JD_UNIX + day, (rest / 1e9 + np.asarray(seconds, dtype=np.float64) + _TT_TAI_S) / 86_400.0
 
 
 def _pole_xys(tt: tuple[float, FloatArray]) -> tuple[FloatArray, FloatArray, FloatArray]:

@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 
 from comity.core import Epoch
 from comity.orbits.earth import EarthOrientation
-from comity.orbits.frames import gcrf_to_itrf_matrix
-from comity.orbits.sun import ASTRONOMICAL_UNIT_M, sun_position_gcrf, tt_days
+from comity.orbits.frames import gcrf_to_itrf_matrix, tt_days
+from comity.orbits.sun import ASTRONOMICAL_UNIT_M, sun_position_gcrf
 
 FloatArray = NDArray[np.float64]
 

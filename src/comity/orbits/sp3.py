@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from datetime import UTC, datetime
 
 import numpy as np
 
@@ -16,13 +15,12 @@ from comity.core import Epoch, InputError
 from comity.orbits.earth import EarthOrientation
 from comity.orbits.elements import Skipped
 from comity.orbits.ephemeris import Ephemeris, EphemerisSegment
-from comity.orbits.timesystems import from_scale, time_system_of
+from comity.orbits.timesystems import epoch_of, time_system_of
 
 #: Degree of the polynomial through ten positions, IGS's usual practice for steps of 5 to 15 minutes.
 DEGREE = 9
 
 _HEAD = re.compile(r"#[a-d][PV]\s*\d{4}\s")
-_UNIX = datetime(1970, 1, 1, tzinfo=UTC)
 _State = tuple[float, ...]
 
 
@@ -127,16 +125,12 @@ def _segment(
 
 
 def _epoch(line: str, number: int, system: str, eop: EarthOrientation | None) -> Epoch:
-    words = line[1:].split()
     try:
-        year, month, day, hour, minute = (int(word) for word in words[:5])
-        whole, _, fraction = words[5].partition(".")
-        start = datetime(year, month, day, hour, minute, tzinfo=UTC)
-        seconds = (start - _UNIX).days * 86_400 + (start - _UNIX).seconds + int(whole)
-        ns = seconds * 1_000_000_000 + int((fraction or "0").ljust(9, "0")[:9])
-    except (ValueError, IndexError) as error:
+        year, month, day, hour, minute, second = line[1:].split()
+        text = f"{year}-{int(month):02d}-{int(day):02d}T{int(hour):02d}:{int(minute):02d}:{second:0>11}"
+        return epoch_of(text, system, eop)
+    except (ValueError, InputError) as error:
         raise InputError(f"line {number} is not a time of SP3: {line.strip()[:40]!r}") from error
-    return from_scale(ns, system, eop)
 
 
 def _satellite(line: str, number: int) -> str:

@@ -13,7 +13,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from comity.core import Epoch
 from comity.orbits.earth import EarthOrientation, teme_to_itrf_matrix
-from comity.orbits.frames import gcrf_to_itrf_matrix
+from comity.orbits.frames import gcrf_to_itrf_matrix, tt_days
 from comity.orbits.geodesy import elevation_azimuth_deg, geodetic_to_ecef
 
 FloatArray = NDArray[np.float64]
@@ -22,18 +22,9 @@ FloatArray = NDArray[np.float64]
 ASTRONOMICAL_UNIT_M = 149_597_870_700.0
 SUN_RADIUS_M = 695_700_000.0
 
-_TT_TAI_S = 32.184
-_JD_TAI_UNIX = 2_440_587.5
-_NS_PER_DAY = 86_400_000_000_000
 _AU_PER_DAY_IN_C = ASTRONOMICAL_UNIT_M / 86_400.0 / 299_792_458.0
 #: Between nodes this far apart the position is a straight line to 2e-7 rad.
 _NODE_S = 7_200.0
-
-
-def tt_days(epoch: Epoch, seconds: FloatArray) -> tuple[float, FloatArray]:
-    """Julian dates of TT in two parts (days), the second (n,), at ``epoch + seconds`` (n,) s."""
-    day, rest = divmod(epoch.tai_ns, _NS_PER_DAY)
-    return _JD_TAI_UNIX + day, rest / _NS_PER_DAY + (seconds + _TT_TAI_S) / 86_400.0
 
 
 def sun_position_gcrf(epoch: Epoch, seconds: FloatArray) -> FloatArray:

@@ -57,7 +57,10 @@ def epoch_of(text: str, system: str, eop: EarthOrientation | None = None) -> Epo
         raise InputError(f"{text!r} is not a time of the day in {system}")
     whole = (start - _UNIX).days * 86_400 + hour * 3600 + minute * 60 + second
     rest = round(Decimal(f"0.{fraction or 0}") * 1_000_000_000)
-    return from_scale(whole * 1_000_000_000 + rest, system, eop, leap=leap)
+    epoch = from_scale(whole * 1_000_000_000 + rest, system, eop, leap=leap)
+    if leap and not epoch.in_leap_second:
+        raise InputError(f"{text!r}: no leap second is known there, so its minute has no second 60")
+    return epoch
 
 
 def from_scale(ns: int, system: str, eop: EarthOrientation | None = None, *, leap: bool = False) -> Epoch:

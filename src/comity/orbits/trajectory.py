@@ -53,8 +53,11 @@ class Trajectory(Protocol):
     """Where one object is over time.
 
     ``source`` and ``epoch`` say which data it stands on; ``max_step_s`` is a step (s) small enough that a
-    cubic through two neighbouring states stays within a metre or so of the trajectory. ``itrf`` and ``teme``
-    answer for any times in any order, or raise :class:`PropagationError` when one of them has no state.
+    cubic through two neighbouring positions and their rates stays within a metre or so of the trajectory.
+    SGP4's velocities are not quite the rates of its positions: they differ by some cm/s on low orbits, by
+    metres per second on highly elliptic ones and under strong drag, and a cubic through them strays by up
+    to a quarter of that times the step. ``itrf`` and ``teme`` answer for any times in any order, or raise
+    :class:`PropagationError` when one of them has no state.
     """
 
     @property
@@ -250,8 +253,9 @@ def _semi_major_axis_m(elements: MeanElements) -> float:
 def step_of_cubic_s(radius_m: float, rate: float) -> float:
     """Step (s) at which a cubic Hermite of Earth-fixed states stays within about 1 m; 10 … 300 s.
 
-    The error of that cubic is h⁴·r⁗/384, and r⁗ ≈ r·ω⁴ with ω seen from the turning Earth; ``rate``: the
-    angular rate (rad/s) among the stars at ``radius_m``.
+    The error of that cubic is h⁴·r⁗/384, and r⁗ ≈ r·ω⁴ with ω seen from the turning Earth, where velocities
+    are the rates of the positions (see :class:`Trajectory` for SGP4); ``rate``: the angular rate (rad/s)
+    among the stars at ``radius_m``.
     """
     step = (384.0 / (radius_m * (rate + ROTATION_RATE) ** 4)) ** 0.25
     return float(min(300.0, max(10.0, step)))

@@ -122,6 +122,8 @@ def dask_executor(*, workers: int | None = None, scheduler: str | None = None) -
                 threads_per_worker=1,
                 processes=True,
                 dashboard_address=None,
+                # any free port of this machine alone: Dask's own is one, and taken while another run goes on
+                scheduler_kwargs={"dashboard_address": "127.0.0.1:0"},
                 preload=[_DEAF],
             ) as cluster,
             distributed.Client(cluster, set_as_default=False) as client,  # type: ignore[no-untyped-call]

@@ -249,6 +249,9 @@ def test_expressions_that_say_the_same(text: str, same: str) -> None:
         ("__import__('os')", r"'__import__' is not known"),
         ("5 < elevation(here) and", r"a condition must stand here"),
         ("5 < elevation(here) < 8 < 9", r"does not belong here"),
+        ("(" * 51 + "umbra" + ")" * 51, r"character 51: brackets and not stand more than 50 deep"),
+        ("not " * 900 + "umbra", r"more than 50 deep"),
+        (" or ".join(["umbra"] * 2000), r"has 17,996 characters, the limit is 10,000"),
     ],
 )
 def test_a_wrong_expression_is_told_what_there_is(text: str, told: str) -> None:

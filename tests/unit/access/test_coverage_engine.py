@@ -26,7 +26,13 @@ from comity.access.coverage import (
 )
 from comity.access.coverage.merge.kernels import digest
 from comity.core import Epoch, InputError, Interval, ThreadExecutor
-from comity.orbits import EarthOrientation, PropagationError, SGP4Trajectory
+from comity.orbits import (
+    EarthOrientation,
+    EphemerisTrajectory,
+    PropagationError,
+    SGP4Trajectory,
+    sample_ephemeris,
+)
 from comity.orbits.constellations import walker_delta
 
 START = Epoch.from_iso("2024-09-22T00:00:00Z")
@@ -79,6 +85,16 @@ def test_long_spans_are_worked_through_block_by_block(monkeypatch: pytest.Monkey
     assert np.array_equal(whole.looks, parts.looks)
     for name in ("covered_s", "first_s", "revisit_mean_s", "response_mean_s", "longest_gap_s"):
         assert np.allclose(getattr(whole, name), getattr(parts, name), rtol=0, atol=1e-4, equal_nan=True)
+
+
+def test_an_ephemeris_need_not_reach_beyond_the_interval() -> None:
+    short = Interval(START, START + 7_101.5)
+    places = points_grid([(lon, lat) for lon in range(-180, 180, 40) for lat in (-40.0, 0.0, 40.0)])
+    table = sample_ephemeris(SATELLITES[0], short, 60.0, eop=EOP)
+    found = coverage([EphemerisTrajectory(table, EOP)], CONE, places, short)
+    known = coverage(SATELLITES[:1], CONE, places, short)
+    assert known.looks.sum() > 0 and np.array_equal(found.looks, known.looks)
+    assert np.allclose(found.covered_s, known.covered_s, rtol=0, atol=1e-2)
 
 
 def test_figures_by_hand() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -10,6 +11,7 @@ import pytest
 import xarray as xr
 
 from comity.access.coverage import (
+    Coverage,
     Grid,
     box,
     country,
@@ -19,7 +21,7 @@ from comity.access.coverage import (
     points_grid,
 )
 from comity.access.coverage.dataset import coverage_dataset
-from comity.access.coverage.maps import write_map
+from comity.access.coverage.maps import _scaled, write_map
 from comity.access.coverage.outlines import lines_in
 from comity.access.coverage.summary import summarise
 from comity.access.coverage.writers import check_output, write_coverage
@@ -175,6 +177,49 @@ def test_outlines_do_not_jump_over_the_map() -> None:
     coasts, borders = lines_in(42.0, 11.0, 43.5, 12.7, 0.01)
     assert coasts, "the Gulf of Tadjoura"
     assert borders, "Ethiopia, Eritrea, Somaliland"
+
+
+def test_nothing_is_drawn_along_the_antimeridian() -> None:
+    coasts, borders = lines_in(160.0, 60.0, 200.0, 72.0, 0.03)
+    assert any(line[:, 0].max() > 179.0 and line[:, 0].min() < 180.0 for line in coasts), "Chukotka is drawn"
+    for line in [*coasts, *borders]:
+        on_it = np.abs(np.abs(line[:, 0]) - 180.0) < 1e-6
+        assert not (on_it[1:] & on_it[:-1]).any()
+
+
+def always_in_view() -> Coverage:
+    """Every cell of the northern half is in view all the time, and so has no revisit and no gap."""
+    made = made_coverage(lat_lon_grid(10.0))
+    held = made.grid.lat_deg > 0.0
+    return replace(
+        made,
+        covered_s=np.where(held, made.interval.duration_s, 1.0),
+        first_s=np.where(held, 0.0, 1.0),
+        revisit_mean_s=np.where(held, np.nan, 7200.0 + made.grid.lat_deg),
+        longest_gap_s=np.where(held, 0.0, 9000.0),
+    )
+
+
+def test_what_is_always_in_view_is_not_shown_as_never_seen(tmp_path: Path) -> None:
+    from PIL import Image
+
+    path = write_map(always_in_view(), tmp_path / "map.png")
+    with Image.open(path) as picture:
+        colours = {c: n for n, c in picture.convert("RGB").getcolors(1 << 24) or []}
+    assert colours.get((0xF2, 0xC4, 0xD0), 0) > 100_000
+    assert colours.get((0xC9, 0xC9, 0xC9), 0) < 1_000
+
+
+def test_the_worst_latitudes_are_not_those_always_in_view() -> None:
+    worst = summarise(always_in_view()).worst_band
+    assert (worst.south_deg, worst.revisit_mean_s) == (-10.0, pytest.approx(7195.0))
+
+
+def test_the_bar_of_a_map_suits_the_cells_it_shows() -> None:
+    values = np.full(1000, 30.0)
+    values[0] = 86_400.0
+    assert _scaled(np.linspace(1.0, 60.0, 50), "s")[1] == "s"
+    assert _scaled(values + np.linspace(0.0, 30.0, 1000), "s")[1] == "s", "one cell far off sets no unit"
 
 
 def test_the_summary_weighs_by_area() -> None:

@@ -11,10 +11,18 @@ from shapely.geometry.base import BaseGeometry
 
 from comity.access.imaging import constellation_windows, imaging_windows
 from comity.access.looks import gsd_m
+from comity.access.track import sample
 from comity.access.windows import ImagingWindow
 from comity.core import Epoch, InputError, Interval, UnknownIdError
 from comity.fleet import Instrument, Spacecraft, Target, area_km2
-from comity.orbits import EarthOrientation, MeanElements, SGP4Trajectory
+from comity.orbits import (
+    EarthOrientation,
+    EphemerisTrajectory,
+    MeanElements,
+    SGP4Trajectory,
+    Trajectory,
+    sample_ephemeris,
+)
 
 START = Epoch.from_iso("2024-09-22T12:00:00Z")
 WEEK = Interval(START, START + 7 * 86_400.0)
@@ -82,7 +90,7 @@ def target(geometry: BaseGeometry, id: str = "here") -> Target:
 
 
 def windows(
-    trajectory: SGP4Trajectory, geometry: BaseGeometry, interval: Interval = WEEK, **limits: float
+    trajectory: Trajectory, geometry: BaseGeometry, interval: Interval = WEEK, **limits: float
 ) -> list[ImagingWindow]:
     return imaging_windows(craft(CAMERA), trajectory, [target(geometry)], interval, **limits)  # type: ignore[arg-type]
 
@@ -105,6 +113,40 @@ def test_limits_hold_at_every_look_and_tighten(trajectory: SGP4Trajectory) -> No
         assert [look.at for look in window.looks] == sorted(look.at for look in window.looks)
         assert window.elements.age_s == pytest.approx(window.interval.middle - KANOPUS.epoch)
         assert window.elements.source == "GP 2024-09-22"
+
+
+def test_an_ephemeris_need_not_reach_beyond_the_interval(trajectory: SGP4Trajectory) -> None:
+    """An area and a point, their windows as from the elements although nothing is known before and after."""
+    table = sample_ephemeris(trajectory, DAY, 60.0, eop=trajectory.eop)
+    for place in (shapely.Point(0.0, 80.0), shapely.box(42.0, 70.0, 44.0, 72.0)):
+        found = windows(EphemerisTrajectory(table, trajectory.eop), place, DAY)
+        known = windows(trajectory, place, DAY)
+        assert len(known) > 3
+        assert [w.target for w in found] == [w.target for w in known]
+        for one, other in zip(found, known, strict=True):
+            assert abs(one.interval.start - other.interval.start) < 5e-3
+            assert abs(one.interval.end - other.interval.end) < 5e-3
+
+
+@pytest.mark.parametrize(
+    "orbit",
+    [
+        {},
+        {"mean_motion": 2.006, "eccentricity": 0.74, "inclination_deg": 63.4, "arg_of_perigee_deg": 270.0},
+        {"mean_motion": 15.47, "bstar": 2e-3},  # draggy: velocities are m/s off the positions' rates
+        {"mean_motion": 1.0027, "inclination_deg": 0.1},
+    ],
+)
+def test_a_track_stays_within_a_decimetre_of_its_trajectory(orbit: dict[str, float]) -> None:
+    one = SGP4Trajectory(replace(KANOPUS, **orbit), EarthOrientation.bundled())  # type: ignore[arg-type]
+    track = sample(one, DAY, one.eop)
+    times = np.arange(0.0, DAY.duration_s, 7.0)
+    there, speed = one.itrf(START, times)
+    position, rate = track.state(times)
+    assert np.linalg.norm(position - there, axis=1).max() < 0.1
+    ahead, behind = (one.itrf(START, times + d)[0] for d in (0.25, -0.25))
+    assert np.linalg.norm(rate - (ahead - behind) / 0.5, axis=1).max() < 0.05
+    assert np.linalg.norm(rate - speed, axis=1).max() < 10.0
 
 
 def test_the_shortest_window_is_found(trajectory: SGP4Trajectory) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import json
 import math
+from dataclasses import replace
 from decimal import Decimal
 from pathlib import Path
 
@@ -28,7 +29,7 @@ from comity.access.tradespace import (
     study_from_text,
     write_tradespace,
 )
-from comity.core import InputError
+from comity.core import Epoch, InputError
 
 SMALL = {
     "planes": [1, 2],
@@ -116,6 +117,38 @@ def test_gsd_is_that_of_the_edge_of_the_field() -> None:
         cost=Decimal(0),
     )
     assert same.gsd_edge_m(600e3) == pytest.approx(imager.gsd_edge_m(600e3))
+
+
+@pytest.mark.parametrize("sensor", [Sensor(max_off_nadir_deg=90.0), Sensor(swath_m=1e7)])
+def test_gsd_at_the_horizon_is_infinite_from_any_height(sensor: Sensor) -> None:
+    imager = Imager(id="x", gsd_m=1.0, reference_altitude_m=500e3, sensor=sensor, cost=Decimal(0))
+    assert {imager.gsd_edge_m(1e3 * km) for km in range(250, 2_000, 10)} == {math.inf}
+
+
+def test_a_mean_over_the_few_cells_seen_twice_is_not_on_the_front() -> None:
+    """In a day one satellite sees 85 % of Ethiopia, a third of it twice: mean revisit comes out 4 h short."""
+    text = 'country = "ETH"\n' + BASE.replace("max_off_nadir_deg = 30", "max_off_nadir_deg = 35") + COSTS
+    study = study_from_text(text.replace("satellites_per_plane = [1]", "satellites_per_plane = [1, 4]"))
+    few = explore(replace(study, min_seen=0.8))
+    one, four = few.outcomes
+    assert one.seen_fraction > 0.8 > 0.5 > one.revisited_fraction and four.revisited_fraction == 1.0
+    assert few.front == (False, True)
+    assert explore(replace(study, min_seen=0.8, objective="response_mean")).front == (True, True)
+
+
+def test_a_field_that_reaches_the_horizon_is_written(tmp_path: Path) -> None:
+    text = 'country = "DJI"\n' + BASE.replace("max_off_nadir_deg = 30", "min_elevation_deg = 0") + COSTS
+    found = explore(study_from_text(text))
+    assert found.outcomes[0].gsd_edge_m == math.inf
+    document = json.loads(write_tradespace(found, tmp_path / "t.json").read_text())
+    assert document["designs"][0]["gsd_edge_m"] is None
+    assert write_tradespace(found, tmp_path / "t.png").stat().st_size > 10_000
+
+
+def test_a_region_keeps_all_its_digits() -> None:
+    study = study_from_text("bbox = [143.456789, -11.5883215, 144.0, 1e-5]\n" + BASE + COSTS)
+    assert study.region == "bbox:143.456789,-11.5883215,144,0.00001"
+    assert study.interval.start == Epoch.from_iso("2024-09-22")  # no zone: UTC, as everywhere
 
 
 def test_a_study_goes_on_from_its_journal(found: Tradespace, tmp_path: Path) -> None:

@@ -24,7 +24,16 @@ def test_the_leap_second_of_2016_exists_and_lasts_a_second() -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["2024-13-01T00:00:00Z", "yesterday", "", "2024-09-22T25:00:00Z", "1960-01-01"]
+    "text",
+    [
+        "2024-13-01T00:00:00Z",
+        "yesterday",
+        "",
+        "2024-09-22T25:00:00Z",
+        "1960-01-01",
+        "2024-09-22T06:00:60Z",  # no leap second was then
+        "2016-12-31T23:59:60+01:00",  # an hour before the leap second
+    ],
 )
 def test_what_is_no_time_is_refused(text: str) -> None:
     with pytest.raises(InputError):

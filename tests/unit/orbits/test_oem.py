@@ -125,6 +125,9 @@ def test_a_leap_second_is_read_where_it_exists() -> None:
     (skipped,) = read_oem_kvn(text.replace("= UTC", "= TAI"), "x", EOP)
     assert isinstance(skipped, Skipped)
     assert "'2016-12-31T23:59:60.000' is not a time of the day in TAI" in skipped.reason
+    (skipped,) = read_oem_kvn(text.replace("2016-12-31", "2018-12-31"), "x", EOP)
+    assert isinstance(skipped, Skipped)
+    assert "no leap second is known there" in skipped.reason
 
 
 def test_xml_says_the_same_as_kvn() -> None:

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import os
 import signal
+import socket
 import sys
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -54,6 +56,19 @@ class Diary:
             time.sleep(0.2)  # so that the pieces before it are home
             os.kill(os.getpid(), signal.SIGKILL)
         return number * number
+
+
+def test_a_second_run_at_the_same_time_is_no_trouble() -> None:
+    """Dask's usual port is taken (warnings are errors here); ours answers nobody outside this machine."""
+    with socket.socket() as taken:
+        taken.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        with suppress(OSError):  # by somebody else, which will do
+            taken.bind(("127.0.0.1", 8787))
+            taken.listen()
+        with dask_executor(workers=1) as executor:
+            assert list(executor.map(abs, [-1, 2])) == [1, 2]
+            sockets = executor.client.cluster.scheduler.http_server._sockets.values()
+            assert {one.getsockname()[0] for one in sockets} == {"127.0.0.1"}
 
 
 def test_results_come_in_order_and_are_those_of_threads(cluster: DaskExecutor) -> None:

@@ -54,7 +54,13 @@ class Scene:
         known = self._tracks.get(id(trajectory))
         if known is None:
             known = sample(
-                trajectory, self.interval, self.eop, sky=self.sky, step_s=self._step_s, margin_s=0.0
+                trajectory,
+                self.interval,
+                self.eop,
+                sky=self.sky,
+                step_s=self._step_s,
+                margin_s=0.0,
+                nodes_only=True,
             )
             self._tracks[id(trajectory)] = known
         return known

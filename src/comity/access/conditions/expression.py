@@ -34,6 +34,9 @@ _TOKEN = re.compile(
 )
 _COMPARISONS = ("<", "<=", ">", ">=")
 _LOGIC = ("and", "or", "not")
+#: Longer or deeper texts come from a program gone wrong; each level is a recursion, here and in the search.
+MAX_CHARACTERS = 10_000
+MAX_DEPTH = 50
 #: Kind of quantity → its units, each as a factor to the first; a bare number is in the first.
 _UNITS: Mapping[str, Mapping[str, float]] = {
     "angle": {"deg": 1.0, "°": 1.0, "rad": 180.0 / math.pi, "arcmin": 1.0 / 60.0, "arcsec": 1.0 / 3600.0},
@@ -126,11 +129,14 @@ class _Parser:
     """Reads an expression from left to right."""
 
     def __init__(self, text: str, trajectory: Trajectory, surroundings: Surroundings) -> None:
+        if len(text) > MAX_CHARACTERS:
+            raise InputError(f"an expression has {len(text):,} characters, the limit is {MAX_CHARACTERS:,}")
         self.text = text
         self.trajectory = trajectory
         self.known = surroundings
         self.tokens = list(self._split())
         self.next = 0
+        self.depth = 0
 
     def whole(self) -> Composable:
         found = self._expression()
@@ -144,7 +150,7 @@ class _Parser:
         while at < end:
             m = _TOKEN.match(self.text, at)
             if m is None:
-                raise InputError(f"{self.text!r}: {self.text[at:].strip()[:1]!r} means nothing here")
+                raise InputError(f"{_shown(self.text)}: {self.text[at:].strip()[:1]!r} means nothing here")
             kind = str(m.lastgroup)
             tokens.append(_Token(kind, m[kind], m.start(kind)))
             at = m.end()
@@ -155,7 +161,7 @@ class _Parser:
         return self.tokens[self.next]
 
     def _fail(self, why: str) -> NoReturn:
-        raise InputError(f"{self.text!r}, character {self._now.at + 1}: {why}")
+        raise InputError(f"{_shown(self.text)}, character {self._now.at + 1}: {why}")
 
     def _take(self, *values: str) -> bool:
         if self._now.kind != "text" and self._now.value in values:
@@ -176,13 +182,8 @@ class _Parser:
         return parts[0] if len(parts) == 1 else all_of(*parts)
 
     def _factor(self) -> Composable:
-        if self._take("not"):
-            return negation(self._factor())
-        if self._take("("):
-            inner = self._expression()
-            if not self._take(")"):
-                self._fail("a bracket is not closed")
-            return inner
+        if self._now.value in ("not", "(") and self._now.kind != "text":
+            return self._nested()
         if self._now.kind == "number" or self._now.value == "-":
             return self._comparison_from_value()
         if self._now.kind != "word" or self._now.value in _LOGIC:
@@ -195,10 +196,24 @@ class _Parser:
             return made()
         return self._comparison(*self._quantity())
 
+    def _nested(self) -> Composable:
+        self.depth += 1
+        if self.depth > MAX_DEPTH:
+            self._fail(f"brackets and not stand more than {MAX_DEPTH} deep")
+        if self._take("not"):
+            inner = negation(self._factor())
+        else:
+            self._take("(")
+            inner = self._expression()
+            if not self._take(")"):
+                self._fail("a bracket is not closed")
+        self.depth -= 1
+        return inner
+
     def _quantity(self) -> tuple[str, Callable[..., Composable]]:
         name = self._now.value
         if self._now.kind != "word" or name not in QUANTITIES:
-            self._fail(f"{name!r} is not known: {_vocabulary()}")
+            self._fail(f"{name[:40]!r} is not known: {_vocabulary()}")
         return name, self._call(name, QUANTITIES[name])
 
     def _comparison(self, name: str, above: Callable[..., Composable]) -> Composable:
@@ -312,6 +327,11 @@ class _Parser:
     def _sites(self) -> str:
         names = ", ".join(repr(name) for name in self.known.sites)
         return f"sites: {names}" if names else "there is no site; add --site NAME=LON,LAT[,ALT_M]"
+
+
+def _shown(text: str) -> str:
+    """The text in quotes, its beginning where it would fill the screen."""
+    return repr(text) if len(text) <= 200 else f"{text[:200]!r}…"
 
 
 def _vocabulary() -> str:

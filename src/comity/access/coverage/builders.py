@@ -46,15 +46,26 @@ def box(west_deg: float, south_deg: float, east_deg: float, north_deg: float) ->
 
     Raises :class:`InputError` for bounds out of range.
     """
-    name = f"{west_deg:g},{south_deg:g},{east_deg:g},{north_deg:g}"
+    name = (
+        f"{_latitude(south_deg)} to {_latitude(north_deg)}, {_longitude(west_deg)} to {_longitude(east_deg)}"
+    )
     return Area(name=name, geometry=bounding_box(west_deg, south_deg, east_deg, north_deg))
 
 
 def zone(south_deg: float, north_deg: float) -> Area:
     """Every longitude between two latitudes. Raises :class:`InputError` for bounds out of range."""
     return Area(
-        name=f"{south_deg:g}..{north_deg:g}", geometry=bounding_box(-180.0, south_deg, 180.0, north_deg)
+        name=f"{_latitude(south_deg)} to {_latitude(north_deg)}",
+        geometry=bounding_box(-180.0, south_deg, 180.0, north_deg),
     )
+
+
+def _latitude(deg: float) -> str:
+    return f"{abs(deg):g}°{'' if deg == 0.0 else 'N' if deg > 0.0 else 'S'}"
+
+
+def _longitude(deg: float) -> str:
+    return f"{abs(deg):g}°{'' if deg in (0.0, 180.0, -180.0) else 'E' if deg > 0.0 else 'W'}"
 
 
 def lat_lon_grid(step_deg: float, region: Area | None = None) -> Grid:
@@ -66,7 +77,7 @@ def lat_lon_grid(step_deg: float, region: Area | None = None) -> Grid:
     the region is a point.
     """
     if not (math.isfinite(step_deg) and 0.0 < step_deg <= 90.0):
-        raise InputError(f"grid step {step_deg:g}° is outside 0 … 90")
+        raise InputError(f"grid step {step_deg:g}° is not above 0 and at most 90")
     rows = round(180.0 / step_deg)
     if abs(rows * step_deg - 180.0) > 1e-9:
         raise InputError(f"grid step {step_deg:g}° does not divide 180°: take for instance {180.0 / rows:g}")

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from comity import __version__
 from comity.access.coverage.result import Coverage
+from comity.access.coverage.summary import FRACTIONS
 from comity.core import Epoch
 from comity.orbits.geodesy import EQUATORIAL_RADIUS_M, FLATTENING
 
@@ -23,8 +24,6 @@ if TYPE_CHECKING:
 Array = NDArray[Any]
 
 CONVENTIONS = "CF-1.11"
-#: Fractions of the area whose time to cover is kept.
-COVER_FRACTIONS = (0.5, 0.9, 0.95, 1.0)
 #: Instants of the cumulative coverage, the interval's two ends included.
 CUMULATIVE_STEPS = 241
 
@@ -343,12 +342,12 @@ def _over_time(coverage: Coverage) -> dict[str, Any]:
     if len(coverage.starts_s):
         found["cover_fraction"] = (
             "cover_fraction",
-            np.array(COVER_FRACTIONS),
+            np.array(FRACTIONS),
             {"long_name": "fraction of the area to cover", "units": "1"},
         )
         found["time_to_cover"] = (
             ("cover_fraction", "start_time"),
-            np.stack([coverage.time_to_cover_s(fraction) for fraction in COVER_FRACTIONS]),
+            np.stack([coverage.time_to_cover_s(fraction) for fraction in FRACTIONS]),
             {
                 "long_name": "time from the start time until that fraction has been seen at least once",
                 "units": "s",

@@ -25,6 +25,7 @@ COLOURS = "viridis"
 #: The brightest colour stands for this percentile and above where a few cells lie far beyond it.
 _TOP_PERCENT = 99.5
 _NEVER = "#c9c9c9"
+_ALWAYS = "#f2c4d0"
 _SEA = "#f4f4f2"
 #: A picture of cells without rows and columns has this many pixels along its longer side.
 _PIXELS = 900
@@ -47,8 +48,9 @@ def write_map(
 ) -> Path:
     """One map per figure, one below the other, as PNG.
 
-    Durations are shown in minutes, hours or days, whichever suits. Cells that have no figure (never seen, or
-    seen once) are grey. ``figures``: names of :func:`map_figures`. Raises :class:`InputError` for others.
+    Durations are shown in seconds, minutes, hours or days, whichever suits. Cells that have no figure are
+    grey (never seen, or seen once) or pink (always in view). ``figures``: names of :func:`map_figures`.
+    Raises :class:`InputError` for others.
     """
     known = map_figures(coverage.options.percentiles)
     for name in figures:
@@ -62,7 +64,7 @@ def write_map(
     ratio = (bounds[3] - bounds[1]) * min(stretch, 3.0) / (bounds[2] - bounds[0])
     width = 10.0 if ratio < 0.9 else 7.0
     height = width * 0.86 * ratio
-    page = Page(figsize=(width, (height + 0.8) * len(figures) + 0.9), layout="constrained")
+    page = Page(figsize=(width, (height + 0.35) * len(figures) + 0.9), layout="constrained")
     FigureCanvasAgg(page)
     for number, name in enumerate(figures):
         axes = page.add_subplot(len(figures), 1, number + 1)
@@ -102,6 +104,7 @@ def _draw(
     if name == "longest_gap":  # the interval's length says nothing of a cell that is never seen
         values = np.where(np.isfinite(coverage.first_s), values, np.nan)
     values, unit = _scaled(values, figure.units)
+    always = coverage.covered_fraction >= 1.0 - 1e-9
     west, south, east, north = bounds
     axes.set_xlim(west, east)
     axes.set_ylim(south, north)
@@ -123,13 +126,26 @@ def _draw(
         )
     else:
         shown, there, extent = _picture(coverage, values, bounds)
-        never = np.where(there & ~np.isfinite(shown), 1.0, np.nan)
-        axes.imshow(
-            never, extent=extent, cmap=_flat(_NEVER), interpolation="nearest", aspect=stretch, zorder=1
-        )
+        held = _picture(coverage, always.astype(np.float64), bounds)[0] == 1.0
+        empty = there & ~np.isfinite(shown)
+        named = []
+        for cells, colour, what in (
+            (empty & ~held, _NEVER, "no figure: seen once or never"),
+            (empty & held, _ALWAYS, "no figure: always in view"),
+        ):
+            if cells.any():
+                named.append((colour, what))
+                axes.imshow(
+                    np.where(cells, 1.0, np.nan),
+                    extent=extent,
+                    cmap=_flat(colour),
+                    interpolation="nearest",
+                    aspect=stretch,
+                    zorder=1,
+                )
         image = axes.imshow(shown, extent=extent, interpolation="nearest", aspect=stretch, zorder=2, **scale)
-        if np.isfinite(never).any():
-            _legend(axes)
+        if named:
+            _legend(axes, named)
     _outlines(axes, bounds)
     _ticks(axes, bounds)
     axes.set_xlim(west, east)
@@ -158,11 +174,11 @@ def _span(finite: FloatArray) -> tuple[float, float, str]:
     return low, high, "neither"
 
 
-def _legend(axes: Axes) -> None:
+def _legend(axes: Axes, named: Sequence[tuple[str, str]]) -> None:
     from matplotlib.patches import Patch
 
     axes.legend(
-        handles=[Patch(facecolor=_NEVER, edgecolor="#777777", label="no figure: seen once or never")],
+        handles=[Patch(facecolor=colour, edgecolor="#777777", label=name) for colour, name in named],
         loc="lower left",
         fontsize=8,
         framealpha=0.9,
@@ -187,11 +203,11 @@ def _figure(coverage: Coverage, name: str) -> tuple[Figure, FloatArray]:
 
 
 def _scaled(values: FloatArray, units: str) -> tuple[FloatArray, str]:
-    """Durations in the unit whose numbers read best."""
+    """Durations in the unit whose numbers read best along the bar."""
     if units != "s":
         return values, ""
-    top = float(np.nanmax(values)) if np.isfinite(values).any() else 0.0
-    for limit, divisor, name in ((7200.0, 60.0, "min"), (4 * 86_400.0, 3600.0, "h")):
+    top = _span(values[np.isfinite(values)])[1]
+    for limit, divisor, name in ((120.0, 1.0, "s"), (7200.0, 60.0, "min"), (4 * 86_400.0, 3600.0, "h")):
         if top < limit:
             return values / divisor, name
     return values / 86_400.0, "days"

@@ -51,10 +51,15 @@ def lines_in(
 
 
 def _pieces(line: FloatArray, grain_deg: float) -> list[FloatArray]:
-    """The line without positions in the same square of ``grain_deg`` as the last, cut at the antimeridian."""
+    """The line without positions in the same square of ``grain_deg`` as the last, cut at the antimeridian.
+
+    What runs along the antimeridian is left out: the data cut land there, where no coast or border is.
+    """
     squares = np.floor(line / grain_deg)
     kept = np.ones(len(line), dtype=np.bool_)
     kept[1:-1] = np.any(squares[1:-1] != squares[:-2], axis=1)
     line = line[kept]
-    jumps = np.flatnonzero(np.abs(np.diff(line[:, 0])) > 180.0) + 1
+    on_it = np.abs(line[:, 0]) > 180.0 - 1e-6
+    along = (on_it[1:] & on_it[:-1]) | (np.abs(np.diff(line[:, 0])) > 180.0)
+    jumps = np.flatnonzero(along) + 1
     return [piece for piece in np.split(line, jumps) if len(piece) > 1]

@@ -59,11 +59,12 @@ class Options:
         if low is not None and high is not None and low >= high:
             raise InputError(f"the least sun elevation, {low:g}°, is not below the greatest, {high:g}°")
         if not 0.0 <= self.min_duration_s < 86_400.0:
-            raise InputError(f"minimum duration {self.min_duration_s:g} s is outside 0 … 86 400")
+            raise InputError(f"minimum duration {self.min_duration_s:g} s is outside 0 … 86,400")
         if not all(0.0 <= p <= 100.0 for p in self.percentiles):
-            raise InputError(f"percentiles {self.percentiles} are not all within 0 … 100")
+            given = ", ".join(f"{p:g}" for p in self.percentiles)
+            raise InputError(f"percentiles {given} are not all within 0 … 100")
         if not 0 <= self.starts <= 1000:
-            raise InputError(f"{self.starts} start times are outside 0 … 1000")
+            raise InputError(f"{self.starts:,} start times are outside 0 … 1,000")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -158,6 +159,13 @@ class Coverage:
         seen = first[order][np.isfinite(first[order])]
         index = np.searchsorted(seen, np.asarray(times_s, dtype=np.float64), side="right")
         return np.asarray(steps[index] / steps[-1], dtype=np.float64)
+
+    def covered_after_s(self, fraction: float) -> float:
+        """Time from the interval's start until ``fraction`` of the area has been seen; NaN: not within it."""
+        order = np.argsort(self.first_s, kind="stable")  # NaN last
+        area = np.cumsum(self.grid.area_m2[order])
+        index = int(np.searchsorted(area, fraction * area[-1] * (1.0 - 1e-12)))
+        return float(self.first_s[order[min(index, len(order) - 1)]])
 
     def time_to_cover_s(self, fraction: float, where: BoolArray | None = None) -> FloatArray:
         """Time (k,) from each of ``starts_s`` until ``fraction`` of the area has been seen at least once.

@@ -20,6 +20,7 @@ from comity.orbits import (
     MeanElements,
     PropagationError,
     SGP4Trajectory,
+    StateGrid,
     Trajectory,
     sun_direction_itrf,
 )
@@ -100,7 +101,9 @@ def make_scene(
     eop: EarthOrientation,
 ) -> Scene:
     """The scene of a run. Raises :class:`InputError` outside the validity of ``eop`` when light matters."""
-    step = float(max(1, math.floor(min([MAX_STEP_S, *(one.max_step_s for one in trajectories)]))))
+    longest = float(max(1, math.floor(min([MAX_STEP_S, *(one.max_step_s for one in trajectories)]))))
+    # the last step ends with the interval: an ephemeris need not reach beyond it
+    step = interval.duration_s / math.ceil(interval.duration_s / longest - 1e-9)
     lit = options.min_sun_elevation_deg is not None or options.max_sun_elevation_deg is not None
     return Scene(
         movers=tuple(
@@ -204,7 +207,11 @@ def _grid(scene: Scene, number: int) -> tuple[float, float, int]:
 def _prepared(scene: Scene, number: int) -> Block:
     from comity.access.coverage.motion.kernels import NODE, STEP, prepare
 
-    states, lost = itrf_states(trajectories_of(scene), scene.interval.start, *_grid(scene, number))
+    grid = StateGrid(trajectories_of(scene))
+    # through SGP4's own velocities the curve would stray by metres from highly elliptic or draggy orbits
+    states, lost = grid.states(
+        np.arange(len(grid)), scene.interval.start, *_grid(scene, number), differentiated=True
+    )
     if lost:
         raise next(iter(lost.values()))
     many, count, _ = states.shape

@@ -39,11 +39,14 @@ class Sensor:
                 f"{', '.join('none' if v is None else format(v, 'g') for v in given)}"
             )
         if self.max_off_nadir_deg is not None and not 0.0 < self.max_off_nadir_deg <= 90.0:
-            raise InputError(f"off-nadir limit {self.max_off_nadir_deg:g}° is outside 0 … 90")
+            raise InputError(f"off-nadir limit {self.max_off_nadir_deg:g}° is not above 0 and at most 90")
         if self.min_elevation_deg is not None and not 0.0 <= self.min_elevation_deg < 90.0:
-            raise InputError(f"elevation limit {self.min_elevation_deg:g}° is outside 0 … 90")
+            raise InputError(f"elevation limit {self.min_elevation_deg:g}° is not at least 0 and below 90")
         if self.swath_m is not None and not 0.0 < self.swath_m <= MAX_SWATH_M:
-            raise InputError(f"swath {self.swath_m:g} m is outside 0 … {MAX_SWATH_M:,.0f} m (metres, not km)")
+            raise InputError(
+                f"swath {self.swath_m / 1e3:g} km is not above 0 and at most {MAX_SWATH_M / 1e3:,.0f} km "
+                "(swath_m is in metres, not km)"
+            )
         outer = 90.0 if self.max_off_nadir_deg is None else self.max_off_nadir_deg
         if not (math.isfinite(self.min_off_nadir_deg) and 0.0 <= self.min_off_nadir_deg < outer):
             raise InputError(f"inner off-nadir limit {self.min_off_nadir_deg:g}° is outside 0 … {outer:g}")

@@ -97,7 +97,7 @@ def summarise(coverage: Coverage) -> Summary:
         looks_per_day=coverage.area_mean(coverage.looks.astype(np.float64)) / days,
         over_area=tuple(_over_area(coverage, name, values) for name, values in columns),
         time_to_cover=tuple(_time_to_cover(coverage, fraction) for fraction in FRACTIONS),
-        worst_band=max(_bands(coverage, seen), key=_badness),
+        worst_band=max(_bands(coverage, seen), key=lambda pair: pair[0])[1],
     )
 
 
@@ -132,10 +132,7 @@ def _over_area(coverage: Coverage, name: str, values: FloatArray) -> OverArea:
 
 
 def _time_to_cover(coverage: Coverage, fraction: float) -> TimeToCover:
-    order = np.argsort(coverage.first_s, kind="stable")  # NaN last
-    area = np.cumsum(coverage.grid.area_m2[order])
-    index = int(np.searchsorted(area, fraction * area[-1] * (1.0 - 1e-12)))
-    first = float(coverage.first_s[order[min(index, len(order) - 1)]])
+    first = coverage.covered_after_s(fraction)
     waits = coverage.time_to_cover_s(fraction) if len(coverage.starts_s) else np.array([])
     reached = int(np.isfinite(waits).sum())
     return TimeToCover(
@@ -147,23 +144,23 @@ def _time_to_cover(coverage: Coverage, fraction: float) -> TimeToCover:
     )
 
 
-def _bands(coverage: Coverage, seen: FloatArray) -> list[Band]:
-    found: list[Band] = []
+def _bands(coverage: Coverage, seen: FloatArray) -> list[tuple[tuple[float, float], Band]]:
+    """Each band after how bad it is: less of it seen, then a longer revisit.
+
+    Without a revisit the longest gap counts: none where a band is always in view, long where it is seen once.
+    """
+    found: list[tuple[tuple[float, float], Band]] = []
     number = np.minimum(np.floor((coverage.grid.lat_deg + 90.0) / BAND_DEG), 180.0 / BAND_DEG - 1.0)
     for band in np.unique(number):
         where = number == band
         revisit = coverage.area_mean(coverage.revisit_mean_s, where)
-        found.append(
-            Band(
-                south_deg=float(band * BAND_DEG - 90.0),
-                north_deg=float((band + 1) * BAND_DEG - 90.0),
-                revisit_mean_s=revisit if math.isfinite(revisit) else None,
-                seen_fraction=coverage.area_mean(seen, where),
-            )
+        known = math.isfinite(revisit)
+        one = Band(
+            south_deg=float(band * BAND_DEG - 90.0),
+            north_deg=float((band + 1) * BAND_DEG - 90.0),
+            revisit_mean_s=revisit if known else None,
+            seen_fraction=coverage.area_mean(seen, where),
         )
+        length = revisit if known else coverage.area_mean(coverage.longest_gap_s, where)
+        found.append(((-round(one.seen_fraction, 9), round(length, 3)), one))
     return found
-
-
-def _badness(band: Band) -> tuple[float, float]:
-    revisit = math.inf if band.revisit_mean_s is None else band.revisit_mean_s
-    return -round(band.seen_fraction, 9), revisit

@@ -51,7 +51,7 @@ class Imager:
         if off_nadir == 0.0:
             return self.gsd_nadir_m(altitude_m)
         slant = _EARTH_M * math.sin(incidence - off_nadir) / math.sin(off_nadir)
-        if math.cos(incidence) < 1e-9:
+        if math.cos(incidence) < 1e-7:  # an arc sine near 1 keeps half its digits
             return math.inf
         return self.gsd_m * slant / self.reference_altitude_m / math.sqrt(math.cos(incidence))
 
@@ -140,7 +140,7 @@ class Study:
 
     ``grid``: as in ``comity coverage --grid``; ``region``: ``country:DJI``, ``bbox:W,S,E,N``, ``lat:MIN,MAX``
     or ``world``. ``objective``: the figure called revisit on the front. ``min_seen``: designs that see less
-    of the area than this (0 … 1) are never on the front.
+    of the area than this (0 … 1; twice, where the objective is a revisit) are never on the front.
     """
 
     title: str

@@ -14,7 +14,7 @@ from typing import TypeVar
 import numpy as np
 
 from comity import __version__
-from comity.access.coverage import Coverage, Grid, coverage
+from comity.access.coverage import Grid, coverage
 from comity.access.coverage.notation import grid_of, region_named
 from comity.access.coverage.planes import sun_synchronous_planes
 from comity.access.tradespace.designs import Design, Study
@@ -32,8 +32,9 @@ class Outcome:
     """A design's figures, means by area of the region; times in s, None where no cell has the figure.
 
     ``cost``: over its life, in the study's currency. ``gsd_nadir_m``, ``gsd_edge_m``: straight down, and at
-    the edge of what counts as seen. ``seen_fraction``: of the area, within the interval. ``cover_s``: until
-    95 % of the area has been seen, from the start.
+    the edge of what counts as seen. ``seen_fraction``: of the area, within the interval;
+    ``revisited_fraction``: of it, twice at least, which is where revisit is known. ``cover_s``: until 95 % of
+    the area has been seen, from the start.
     """
 
     design: Design
@@ -46,6 +47,7 @@ class Outcome:
     revisit_max_s: float | None
     response_mean_s: float | None
     cover_s: float | None
+    revisited_fraction: float
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,6 +62,10 @@ class Tradespace:
         """The figure the study calls revisit."""
         value: float | None = getattr(outcome, f"{self.study.objective}_s")
         return value
+
+    def sees_enough(self, outcome: Outcome) -> bool:
+        """Whether that figure is known in as much of the area as the study asks for."""
+        return _sees_enough(self.study, outcome)
 
 
 #: The fraction of the area whose first coverage is timed.
@@ -126,7 +132,8 @@ def evaluate_design(study: Study, eop: EarthOrientation, design: Design) -> Outc
         revisit_p95_s=_known(found.area_mean(found.revisit_percentiles_s[:, percent])),
         revisit_max_s=_known(found.area_mean(found.revisit_max_s)),
         response_mean_s=_known(found.area_mean(found.response_mean_s)),
-        cover_s=_cover(found),
+        cover_s=_known(found.covered_after_s(COVER_FRACTION)),
+        revisited_fraction=found.area_mean((found.accesses > 1).astype(np.float64)),
     )
 
 
@@ -177,21 +184,20 @@ def _grid(grid: str, region: str) -> Grid:
     return grid_of(grid, region_named(region))
 
 
-def _cover(found: Coverage) -> float | None:
-    order = np.argsort(found.first_s, kind="stable")  # NaN last
-    area = np.cumsum(found.grid.area_m2[order])
-    index = int(np.searchsorted(area, COVER_FRACTION * area[-1] * (1.0 - 1e-12)))
-    return _known(float(found.first_s[order[min(index, len(order) - 1)]]))
-
-
 def _known(value: float) -> float | None:
     return value if math.isfinite(value) else None
+
+
+def _sees_enough(study: Study, one: Outcome) -> bool:
+    # the mean over the few cells seen twice in a short interval says nothing of the others
+    known = one.revisited_fraction if study.objective.startswith("revisit") else one.seen_fraction
+    return known >= study.min_seen - 1e-9
 
 
 def _front(study: Study, outcomes: Sequence[Outcome]) -> tuple[bool, ...]:
     goals = np.full((len(outcomes), 3), np.nan)
     for row, one in enumerate(outcomes):
         revisit = getattr(one, f"{study.objective}_s")
-        if revisit is not None and one.seen_fraction >= study.min_seen - 1e-9:
+        if revisit is not None and _sees_enough(study, one):
             goals[row] = float(one.cost), revisit, one.gsd_edge_m
     return tuple(bool(flag) for flag in pareto_front(goals))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 from typing import Any
 
@@ -28,7 +29,7 @@ def write_plot(found: Tradespace, path: Path) -> Path:
     able = [
         (one, front)
         for one, front in zip(found.outcomes, found.front, strict=True)
-        if found.revisit_s(one) is not None
+        if found.revisit_s(one) is not None and math.isfinite(one.gsd_edge_m)
     ]
     page = Figure(figsize=(11.0, 6.2), layout="constrained")
     FigureCanvasAgg(page)
@@ -63,15 +64,16 @@ def _points(page: Any, axes: Any, key: Any, found: Tradespace, able: list[tuple[
     revisit = np.array([found.revisit_s(one) or 0.0 for one, _ in able]) / 3600.0
     gsd = np.array([one.gsd_edge_m for one, _ in able])
     front = np.array([flag for _, flag in able], dtype=np.bool_)
-    seen = np.array([one.seen_fraction >= study.min_seen - 1e-9 for one, _ in able], dtype=np.bool_)
+    seen = np.array([found.sees_enough(one) for one, _ in able], dtype=np.bool_)
     factor, money = _money(float(cost.max()), study.costs.currency)
     scale: dict[str, Any] = {"cmap": "viridis_r", "vmin": float(gsd.min()), "vmax": float(gsd.max()) + 1e-9}
     rest = seen & ~front
+    twice = " twice" if study.objective.startswith("revisit") else ""
     axes.scatter(cost[rest] / factor, revisit[rest], c=gsd[rest], s=26, alpha=0.75, linewidths=0, **scale)
     if (~seen).any():
         axes.scatter(
             cost[~seen] / factor, revisit[~seen], marker="x", c="#999999", s=22, linewidths=0.9, zorder=1,
-            label=f"sees less than {100 * study.min_seen:g} % of the area",
+            label=f"sees less than {100 * study.min_seen:g} % of the area{twice}",
         )  # fmt: skip
         axes.legend(loc="upper right", fontsize=8)
     order = sorted(

@@ -147,9 +147,7 @@ def _study(spec: _Spec, problems: Problems) -> Study:
     costs = _costs(spec.costs, problems)
     imagers = tuple(_imager(one, spec.costs, problems) for one in spec.instruments)
     problems.raise_any()
-    start = (
-        Epoch.from_datetime(spec.start) if isinstance(spec.start, datetime) else Epoch.from_iso(spec.start)
-    )
+    start = Epoch.from_iso(spec.start if isinstance(spec.start, str) else spec.start.isoformat())
     percentiles = tuple(sorted({*Options().percentiles, 95.0}))
     return Study(
         title=spec.title,
@@ -177,10 +175,15 @@ def _region(spec: _Spec) -> str:
     if spec.country is not None:
         return f"country:{territory(spec.country).id}"
     if spec.bbox is not None:
-        return "bbox:" + ",".join(f"{float(value):g}" for value in spec.bbox)
+        return "bbox:" + ",".join(map(_plain, spec.bbox))
     if spec.lat is not None:
-        return "lat:" + ",".join(f"{float(value):g}" for value in spec.lat)
+        return "lat:" + ",".join(map(_plain, spec.lat))
     return "world"
+
+
+def _plain(value: float) -> str:
+    """All digits of a number, without an exponent."""
+    return format(Decimal(repr(float(value))).normalize(), "f")
 
 
 def _costs(costs: _Costs, problems: Problems) -> Costs:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import math
 import os
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -21,7 +22,7 @@ from comity.core import InputError, decode, encode, whole_path, write_text
 COLUMNS = (
     "design", "front", "planes", "satellites_per_plane", "satellites", "altitude_km", "inclination_deg",
     "ltan", "instrument", "cost", "currency", "gsd_nadir_m", "gsd_edge_m", "seen_fraction", "revisit_mean_s",
-    "revisit_p95_s", "revisit_max_s", "response_mean_s", "cover_95_s",
+    "revisit_p95_s", "revisit_max_s", "response_mean_s", "cover_95_s", "revisited_fraction",
 )  # fmt: skip
 Cell = str | int | float | bool | None
 
@@ -45,13 +46,14 @@ def rows(found: Tradespace) -> list[dict[str, Cell]]:
                 "cost": str(one.cost),
                 "currency": found.study.costs.currency,
                 "gsd_nadir_m": one.gsd_nadir_m,
-                "gsd_edge_m": one.gsd_edge_m,
+                "gsd_edge_m": one.gsd_edge_m if math.isfinite(one.gsd_edge_m) else None,  # the horizon
                 "seen_fraction": one.seen_fraction,
                 "revisit_mean_s": one.revisit_mean_s,
                 "revisit_p95_s": one.revisit_p95_s,
                 "revisit_max_s": one.revisit_max_s,
                 "response_mean_s": one.response_mean_s,
                 "cover_95_s": one.cover_s,
+                "revisited_fraction": one.revisited_fraction,
             }
         )
     return table
@@ -133,6 +135,7 @@ def _about(name: str, study: Study) -> Mapping[str, str]:
         "cost": (f"cost over {study.costs.years} years ({study.costs.currency})", "1"),
         "cover_95_s": ("time until 95 % of the area has been seen, from the start", "s"),
         "seen_fraction": ("fraction of the area seen at least once", "1"),
+        "revisited_fraction": ("fraction of the area seen at least twice", "1"),
         "gsd_nadir_m": ("ground sample distance straight down", "m"),
         "gsd_edge_m": ("ground sample distance at the edge of what counts as seen", "m"),
     }
