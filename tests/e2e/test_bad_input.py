@@ -33,6 +33,7 @@ def bad(tmp_path: Path) -> Path:
     (tmp_path / "north.geojson").write_text(polygon((42, 89), (43, 91), (44, 89)))
     (tmp_path / "empty.geojson").write_text("")
     (tmp_path / "text.geojson").write_text("not json")
+    (tmp_path / "deep.geojson").write_text("[" * 100_000)
     return tmp_path
 
 
@@ -52,6 +53,20 @@ def bad(tmp_path: Path) -> Path:
         ((*AREA, "--area", "empty.geojson"), "empty"),
         ((*AREA, "--area", "text.geojson"), "JSON"),
         ((*AREA, "--area", "nowhere.geojson"), "nowhere.geojson"),
+        (
+            (
+                "coverage",
+                "--walker",
+                "53:6/3/1",
+                "--altitude-km",
+                "600",
+                "--swath-km",
+                "9",
+                "--area",
+                "deep.geojson",
+            ),
+            "deep.geojson is not GeoJSON",
+        ),
         ((*AREA, "--country", "XYZ"), "XYZ"),
         ((*AREA, "--point", "43,-91"), "-91"),
         (

@@ -145,6 +145,15 @@ def test_ctrl_c_leaves_no_file_and_no_process(workers: tuple[str, ...], tmp_path
         ((*JOB, "--grid", "latlon"), "is not latlon:DEGREES"),
         ((*JOB, "--swath-km", "100"), "say what the satellites see with one of"),
         ((*JOB, "--out", "x.tif", "--grid", "healpix:4"), "needs rows and columns"),
+        ((*JOB, "--out", "/proc/x.nc"), "cannot write /proc/x.nc"),
+        ((*JOB, "--figure", "looks"), "add --out FILE.png"),
+        ((*JOB, "--percentiles", "50,101"), "percentiles 50, 101 are not all within 0 … 100"),
+        ((*JOB, "--workers", "100000"), "--workers 100000 is outside 1 …"),
+        ((*JOB, "--scheduler", "host"), "is no address such as tcp://HOST:8786"),
+        (
+            ("coverage", "--sso", "--ltan", "9", "--altitude-km", "600", "--swath-km", "9", "--sats", "0"),
+            "--sats 0 is less than 1",
+        ),
         ((*JOB, "--out", "x.hdf"), "no suffix that says what to write"),
         ((*JOB, "--sso"), "give one constellation"),
         (

@@ -82,6 +82,9 @@ def check_orbits(orbits: Orbits) -> None:
             raise InputError(f"{name} goes with {', '.join(owners)}, not with {kind}")
     if kind in ("--walker", "--star", "--sso") and orbits.altitude_km is None:
         raise InputError(f"{kind} needs --altitude-km")
+    for name, count in (("--sats", orbits.sats), ("--planes", orbits.planes)):
+        if count is not None and count < 1:
+            raise InputError(f"{name} {count} is less than 1")
     if kind == "--sso" and orbits.ltan is None:
         raise InputError("--sso needs --ltan HH:MM, the local time of the ascending node")
 
@@ -129,7 +132,7 @@ def _built(orbits: Orbits, epoch: Epoch) -> tuple[Sequence[MeanElements], str]:
     altitude_m = 1000.0 * (orbits.altitude_km or 0.0)
     if orbits.sso:
         ltan_h = ltan_of(orbits.ltan or "")
-        sats, planes = orbits.sats or 1, orbits.planes or 1
+        sats, planes = (1 if count is None else count for count in (orbits.sats, orbits.planes))
         elements = sun_synchronous_planes(sats, planes, altitude_m=altitude_m, ltan_h=ltan_h, epoch=epoch)
         count = f"{sats} satellite{'s' if sats > 1 else ''} in {planes} plane{'s' if planes > 1 else ''}"
         return elements, f"SSO {orbits.ltan}, {orbits.altitude_km:g} km, {count}"

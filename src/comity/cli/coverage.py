@@ -18,6 +18,7 @@ from comity.access.coverage.writers import check_output, write_coverage
 from comity.cli.common import Json
 from comity.cli.constellation import Constellation, Orbits, Seeing, build_constellation, check_orbits
 from comity.cli.coverage_output import print_summary, print_summary_json
+from comity.cli.output import check_writable
 from comity.cli.trajectories import Eop, earth_orientation, elements_behind, tell, warn_of_age
 from comity.cli.work import Scheduler, Workers, executor_for, progress_with_time_left
 from comity.core import Epoch, InputError, Interval, SystemClock
@@ -54,8 +55,10 @@ def coverage(
     ltan: Annotated[
         str | None, typer.Option(metavar="HH:MM", help="Local time of the ascending node (--sso).")
     ] = None,
-    sats: Annotated[int | None, typer.Option(help="Satellites in all (--sso).  [default: 1]")] = None,
-    planes: Annotated[int | None, typer.Option(help="Planes they stand in (--sso).  [default: 1]")] = None,
+    sats: Annotated[int | None, typer.Option(help="Satellites in all (--sso).", show_default="1")] = None,
+    planes: Annotated[
+        int | None, typer.Option(help="Planes they stand in (--sso).", show_default="1")
+    ] = None,
     max_off_nadir_deg: Annotated[float | None, typer.Option(help="What is seen: a cone about nadir.")] = None,
     min_elevation_deg: Annotated[
         float | None, typer.Option(help="Or: where the satellite stands at least so high.")
@@ -83,11 +86,11 @@ def coverage(
     starts: Annotated[int, typer.Option(help="Start times that the time to cover is averaged over.")] = 24,
     start: Annotated[
         str | None,
-        typer.Option(metavar="ISO", help="First instant, UTC.  [default: now]", show_default=False),
+        typer.Option(metavar="ISO", help="First instant, UTC.", show_default="now"),
     ] = None,
     end: Annotated[str | None, typer.Option(metavar="ISO", help="Last instant, UTC.")] = None,
     days: Annotated[
-        float | None, typer.Option(help=f"Or: how long.  [default: {DEFAULT_DAYS:g}]", show_default=False)
+        float | None, typer.Option(help="Or: how long.", show_default=f"{DEFAULT_DAYS:g}")
     ] = None,
     out: Annotated[
         list[Path] | None,
@@ -103,7 +106,9 @@ def coverage(
     as_json: Json = False,
     now: Annotated[
         str | None,
-        typer.Option(metavar="ISO", help="The present.  [default: the programme's epoch, else the clock]"),
+        typer.Option(
+            metavar="ISO", help="The present.", show_default="the programme's epoch, else the clock"
+        ),
     ] = None,
 ) -> None:
     """Compute coverage and revisit of the world or a region: a summary here, every cell's figures in files.
@@ -139,6 +144,8 @@ def coverage(
     figures = _figures(figure, options)
     for path in out or []:
         check_output(path)
+    if figure and not any(path.suffix.lower() == ".png" for path in out or []):
+        raise InputError("--figure says what a map shows: add --out FILE.png")
     interval = _interval(start, end, days, now, programme)
     orientation = earth_orientation(eop)
     orientation.check(interval)
@@ -146,6 +153,7 @@ def coverage(
     cells = grid_of(grid, region)
     for path in out or []:
         check_output(path, cells.kind)
+        check_writable(path)
     constellation = build_constellation(orbits, seeing, interval, orientation)
     for note in constellation.notes:
         tell(f"note: {note}")
@@ -191,7 +199,7 @@ def region_of(country_code: str | None, area: Path | None, bbox: str | None, lat
 
         try:
             content = json.loads(read_text(area))
-        except json.JSONDecodeError as error:
+        except (json.JSONDecodeError, RecursionError) as error:
             raise InputError(f"{area} is not GeoJSON: {error}") from error
         try:
             return area_from_geojson(_one_geometry(content), area.stem)

@@ -60,8 +60,8 @@ def update(
         typer.Option(
             envvar="COMITY_ELEMENTS_SOURCE",
             help="Address of a TLE, 3LE or OMM file; or, with --group or --catnr, of a service that takes "
-            f"CelesTrak's queries.  [default: {CELESTRAK}]",
-            show_default=False,
+            "CelesTrak's queries.",
+            show_default=CELESTRAK,
         ),
     ] = None,
     group: Annotated[
@@ -76,7 +76,7 @@ def update(
     ] = None,
     out: Annotated[
         Path | None,
-        typer.Option(help="File to bring up to date [default: elements.json].", show_default=False),
+        typer.Option(help="File to bring up to date.", show_default="elements.json"),
     ] = None,
     timeout: Annotated[float, typer.Option(min=0.1, help="Longest time one try may take (s).")] = 60.0,
     retries: Annotated[int, typer.Option(min=0, max=20, help="Further tries after a passing failure.")] = 3,

@@ -36,23 +36,21 @@ def ephemeris(
     only: Annotated[str | None, typer.Option(metavar="NAME_OR_NORAD,…", help="Only these objects.")] = None,
     start: Annotated[
         str | None,
-        typer.Option(metavar="ISO", help="First instant, UTC.  [default: now]", show_default=False),
+        typer.Option(metavar="ISO", help="First instant, UTC.", show_default="now"),
     ] = None,
     end: Annotated[
         str | None,
-        typer.Option(metavar="ISO", help="Last instant, UTC.  [default: start + 1 day]", show_default=False),
+        typer.Option(metavar="ISO", help="Last instant, UTC.", show_default="start + 1 day"),
     ] = None,
     step_s: Annotated[float, typer.Option(help="Longest time between two states (s).")] = 60.0,
     frame: Annotated[str, typer.Option(help=f"{', '.join(FRAMES)}, or an ITRF by year.")] = "EME2000",
     out: Annotated[
         Path | None,
-        typer.Option(
-            help="File to write, whole or not at all.  [default: standard output]", show_default=False
-        ),
+        typer.Option(help="File to write, whole or not at all.", show_default="standard output"),
     ] = None,
     eop: Eop = None,
     now: Annotated[
-        str | None, typer.Option(metavar="ISO", help="The present.  [default: the clock]", show_default=False)
+        str | None, typer.Option(metavar="ISO", help="The present.", show_default="the clock")
     ] = None,
 ) -> None:
     """Tabulate objects as CCSDS OEM 2.0 (KVN), one message after another.

@@ -51,22 +51,20 @@ def events(
     ] = None,
     start: Annotated[
         str | None,
-        typer.Option(metavar="ISO", help="First instant, UTC.  [default: now]", show_default=False),
+        typer.Option(metavar="ISO", help="First instant, UTC.", show_default="now"),
     ] = None,
     end: Annotated[
         str | None,
-        typer.Option(metavar="ISO", help="Last instant, UTC.  [default: start + 1 day]", show_default=False),
+        typer.Option(metavar="ISO", help="Last instant, UTC.", show_default="start + 1 day"),
     ] = None,
     format: Annotated[Format, typer.Option(help="What to write.")] = "table",
     out: Annotated[
         Path | None,
-        typer.Option(
-            help="File to write, whole or not at all.  [default: standard output]", show_default=False
-        ),
+        typer.Option(help="File to write, whole or not at all.", show_default="standard output"),
     ] = None,
     eop: Eop = None,
     now: Annotated[
-        str | None, typer.Option(metavar="ISO", help="The present.  [default: the clock]", show_default=False)
+        str | None, typer.Option(metavar="ISO", help="The present.", show_default="the clock")
     ] = None,
 ) -> None:
     """Find when conditions on objects hold: passes, eclipses, sight of each other, angles to Sun and Moon.

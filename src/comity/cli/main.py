@@ -46,6 +46,7 @@ def build_app(called: str | None) -> typer.Typer:
         name="comity",
         no_args_is_help=True,
         add_completion=False,
+        rich_markup_mode="markdown",  # brackets in help, as of [start, end], are not styles
         pretty_exceptions_enable=False,
         context_settings={"help_option_names": ["-h", "--help"]},
     )
@@ -58,7 +59,7 @@ def build_app(called: str | None) -> typer.Typer:
         if hasattr(module, "app"):
             app.add_typer(module.app, name=name, help=text)
         else:
-            app.command(name, help=text)(getattr(module, name))
+            app.command(name)(getattr(module, name))  # its docstring says more than the line here
     if called == HIDDEN:
         app.command(HIDDEN, hidden=True)(import_module("comity.cli.warm").warm)
     return app

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import os
 import sys
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import IO
 
-from comity.core import whole_path
+from comity.core import InputError, whole_path
 
 
 @contextmanager
@@ -22,3 +24,18 @@ def output(path: Path | None) -> Iterator[IO[str]]:
         return
     with whole_path(path) as part, part.open("x", encoding="utf-8", newline="") as stream:
         yield stream
+
+
+def check_writable(path: Path) -> None:
+    """Refuse a file that cannot be written, before long work begins and without leaving anything behind.
+
+    Raises :class:`comity.core.InputError` naming the file.
+    """
+    folder = path.absolute().parent
+    while not os.path.lexists(folder):
+        folder = folder.parent
+    try:
+        with tempfile.TemporaryFile(dir=folder):
+            pass
+    except OSError as error:
+        raise InputError(f"cannot write {path}: {error.strerror or error}") from error

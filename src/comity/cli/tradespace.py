@@ -23,6 +23,7 @@ from comity.access.tradespace import (
     write_tradespace,
 )
 from comity.cli.common import Json, console, print_json
+from comity.cli.output import check_writable
 from comity.cli.trajectories import Eop, earth_orientation, tell
 from comity.cli.work import Scheduler, Workers, executor_for, progress_with_time_left, short_time
 from comity.core import InputError
@@ -68,6 +69,7 @@ def tradespace(
     """
     for path in out or []:
         check_study_output(path)
+        check_writable(path)
     study = load_study(
         spec,
         {

@@ -69,17 +69,15 @@ def windows(
     ] = None,
     start: Annotated[
         str | None,
-        typer.Option(metavar="ISO", help="First instant, UTC.  [default: now]", show_default=False),
+        typer.Option(metavar="ISO", help="First instant, UTC.", show_default="now"),
     ] = None,
     end: Annotated[
         str | None,
-        typer.Option(metavar="ISO", help="Last instant, UTC.  [default: start + 1 day]", show_default=False),
+        typer.Option(metavar="ISO", help="Last instant, UTC.", show_default="start + 1 day"),
     ] = None,
     min_elevation_deg: Annotated[
         float | None,
-        typer.Option(
-            help=f"Mask of every site, geometric.  [default: {DEFAULT_MASK_DEG:g}]", show_default=False
-        ),
+        typer.Option(help="Mask of every site, geometric.", show_default=f"{DEFAULT_MASK_DEG:g}"),
     ] = None,
     max_off_nadir_deg: Annotated[
         float | None, typer.Option(help="Tightens the instruments' own limits.")
@@ -94,17 +92,15 @@ def windows(
     format: Annotated[Format, typer.Option(help="What to write.")] = "table",
     out: Annotated[
         Path | None,
-        typer.Option(
-            help="File to write, whole or not at all.  [default: standard output]", show_default=False
-        ),
+        typer.Option(help="File to write, whole or not at all.", show_default="standard output"),
     ] = None,
     eop: Eop = None,
     now: Annotated[
         str | None,
         typer.Option(
             metavar="ISO",
-            help="The present.  [default: the programme's epoch, else the clock]",
-            show_default=False,
+            help="The present.",
+            show_default="the programme's epoch, else the clock",
         ),
     ] = None,
 ) -> None:

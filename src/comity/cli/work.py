@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import re
 import sys
 import time
 from collections.abc import Iterator
@@ -15,32 +17,44 @@ from comity.core import Executor, InputError, Progress, ThreadExecutor
 Workers = Annotated[
     int | None,
     typer.Option(
-        help="Run on this many processes of this machine (needs comity[dask]).  [default: threads of this "
-        "process]",
-        show_default=False,
+        help="Run on this many processes of this machine (needs the extra dask).",
+        show_default="threads of this process",
     ),
 ]
 Scheduler = Annotated[
     str | None,
     typer.Option(
         metavar="tcp://HOST:PORT",
-        help="Run on the workers of this Dask scheduler (needs comity[dask]).",
+        help="Run on the workers of this Dask scheduler (needs the extra dask).",
         show_default=False,
     ),
 ]
 #: Without a terminal, work that will take longer than this (s) says so once.
 _LONG_S = 60.0
 _LEAST_S = 2.0
+#: More processes than this for each processor only cost memory, some 200 MB each.
+_MOST_PER_PROCESSOR = 8
+_ADDRESS = re.compile(r"(tcp|tls|ws|wss|ucx)://[^\s/:]+:\d{1,5}|tcp://\[[0-9a-fA-F:]+\]:\d{1,5}")
 
 
 @contextmanager
 def executor_for(workers: int | None, scheduler: str | None) -> Iterator[Executor]:
-    """Threads, processes of this machine or the workers of a scheduler; ended at the end."""
+    """Threads, processes of this machine or the workers of a scheduler; ended at the end.
+
+    Raises :class:`InputError` for both at once, more workers than a machine can bear, or what is no address.
+    """
     if workers is not None and scheduler is not None:
         raise InputError("give --workers (processes of this machine) or --scheduler, not both")
     if workers is None and scheduler is None:
         yield ThreadExecutor()
         return
+    most = _MOST_PER_PROCESSOR * (os.cpu_count() or 1)
+    if workers is not None and not 1 <= workers <= most:
+        raise InputError(
+            f"--workers {workers} is outside 1 … {most}, {_MOST_PER_PROCESSOR} a processor of this machine"
+        )
+    if scheduler is not None and not _ADDRESS.fullmatch(scheduler):
+        raise InputError(f"--scheduler {scheduler!r} is no address such as tcp://HOST:8786")
     from comity.stores import dask_executor  # slow to import: only who asks pays
 
     with dask_executor(workers=workers, scheduler=scheduler) as executor:

@@ -156,3 +156,11 @@ def test_imaging_windows_of_the_embedded_programme(run: Run) -> None:
     ]:
         code, out, err = run(*words, *bad)
         assert (code, out, message in err) == (2, "", True), err
+
+
+def test_help_keeps_what_stands_in_brackets(run: Run) -> None:
+    code, out, _ = run("windows", "--help")
+    assert code == 0
+    told = " ".join(out.replace("│", " ").split())
+    assert "clipped to [start, end]" in told
+    assert "start + 1" in told, "the default of --end"
