@@ -20,11 +20,15 @@ from comity.cli.common import (
     progress_bar,
     time_of,
 )
+from comity.cli.plan_problem import convert, judge_plan, solve
 from comity.core import Epoch, InputError
 from comity.operations import OrderAccount, PlanRecord, explain_order, export_plan, make_plan
 from comity.planning import Stop
 
 app = typer.Typer(help="Make, explain and export plans.", no_args_is_help=True)
+app.command("solve")(solve)
+app.command("convert")(convert)
+app.command("check")(judge_plan)
 
 
 @app.command("make")
