@@ -65,8 +65,8 @@ class StateGrid:
         At ``epoch + start_s + k·step_s``, k < ``count``. An object that has no state at one of these times
         has NaN in its whole row, and its error stands under its index among all objects in the second result.
 
-        SGP4's velocity is not quite the derivative of its position (centimetres per second off in a low orbit,
-        metres per second in highly elliptic ones), which shows where states are interpolated:
+        SGP4's velocity is not quite the derivative of its position (centimetres per second off in a low
+        orbit, metres per second in highly elliptic ones), which shows where states are interpolated:
         ``differentiated`` ones have it taken from the positions instead, where there are seven or more.
 
         Raises :class:`comity.core.InputError` outside the validity of the Earth orientation.

@@ -1,0 +1,1 @@
+"""Converters between public problem sets and the planning problem, and their own checkers."""
