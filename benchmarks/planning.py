@@ -4,7 +4,8 @@
 
 Prints a JSON object per line and asserts nothing.
 
-Row 1: the SPOT5 instances (Bensana, Lemaître, Verfaillie 1999), memory as published (floor(raw ÷ 450), 200) and raw.
+Row 1: the SPOT5 instances (Bensana, Lemaître, Verfaillie 1999), memory as published (floor(raw ÷ 450), at
+most 200) and raw.
 """
 
 from __future__ import annotations
