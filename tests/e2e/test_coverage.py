@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import csv
 import json
 import os
@@ -119,17 +120,21 @@ def test_ctrl_c_leaves_no_file_and_no_process(workers: tuple[str, ...], tmp_path
         text=True,
         start_new_session=True,
     )
-    time.sleep(8.0 if workers else 4.0)
-    assert running.poll() is None, "the job is long enough to be interrupted"
-    os.killpg(running.pid, signal.SIGINT)  # as a terminal does: to every process of the group
-    _, err = running.communicate(timeout=60)
-    assert running.returncode not in (0, None)
-    assert "Traceback" not in err
-    assert list(tmp_path.iterdir()) == []
-    with pytest.raises(ProcessLookupError):
-        for _ in range(100):  # the workers have gone with it
-            os.killpg(running.pid, 0)
-            time.sleep(0.1)
+    try:
+        time.sleep(8.0 if workers else 4.0)
+        assert running.poll() is None, "the job is long enough to be interrupted"
+        os.killpg(running.pid, signal.SIGINT)  # as a terminal does: to every process of the group
+        _, err = running.communicate(timeout=90)
+        assert running.returncode not in (0, None)
+        assert "Traceback" not in err
+        assert list(tmp_path.iterdir()) == []
+        with pytest.raises(ProcessLookupError):
+            for _ in range(100):  # the workers have gone with it
+                os.killpg(running.pid, 0)
+                time.sleep(0.1)
+    finally:
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(running.pid, signal.SIGKILL)
 
 
 @pytest.mark.parametrize(

@@ -85,10 +85,16 @@ def _not_loaded() -> None:
 
 
 def main() -> None:
-    """Entry point. Exit codes: 0 fine; 2 bad input or nothing usable; 3 some objects were skipped."""
+    """Entry point.
+
+    Exit codes: 0 fine; 1 a figure of ``validate`` is off; 2 bad input or nothing usable; 3 some objects were
+    skipped; 130 interrupted.
+    """
     called = next((word for word in sys.argv[1:] if not word.startswith("-")), None)
     try:
         build_app(called)(prog_name="comity")
     except ComityError as error:
         sys.stderr.write(f"comity: {error}\n")
         sys.exit(2)
+    except KeyboardInterrupt:  # before the command had begun: while its modules were imported
+        sys.exit(130)
