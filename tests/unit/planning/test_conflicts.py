@@ -208,7 +208,7 @@ def test_a_planning_problem_of_conflicts_alone_is_planned_and_judged_valid() -> 
 def test_each_problem_goes_to_the_solver_that_proves_most() -> None:
     problem = small_planning_problem()
     plan = solver_for(problem).solve(problem, seed=0, stop=Stop())
-    assert (plan.value, plan.upper, plan.upper_for) == (8.0, 8.0, "as stated")
+    assert (plan.value, plan.upper, plan.upper_for) == (8.0, 8.0, "the problem as stated")
     agile = replace(problem, satellites=(Satellite(id="s1", memory_bits=1e12), Satellite(id="s2")))
     turning = solver_for(agile).solve(agile, seed=0, stop=Stop())
     assert judge(agile, turning).violations == ()

@@ -111,7 +111,7 @@ def plan_of_conflicts(problem: PlanningProblem, found: ConflictPlan, *, seed: in
         value=found.value,
         tier_values=dict(sorted(tiers.items())),
         upper=found.upper,
-        upper_for="as stated",
+        upper_for="the problem as stated",
         method="packing rows, branch and bound",
         solver="SCIP (OR-Tools)",
         seed=seed,
