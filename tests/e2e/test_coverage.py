@@ -86,15 +86,23 @@ def test_sun_synchronous_orbits_look_at_their_hour(comity: Comity, tmp_path: Pat
     assert looks[2] == 0, "at 10:30 the sun stands at about 67° over the equator at most"
 
 
-def test_two_workers_give_the_same_file(comity: Comity, tmp_path: Path) -> None:
-    pytest.importorskip("distributed")
+def test_workers_and_a_running_scheduler_give_the_same_file(comity: Comity, tmp_path: Path) -> None:
+    distributed = pytest.importorskip("distributed")
     job = (*JOB, "--grid", "equal-area:1000km", "--daylight")
-    assert comity(*job, "--out", tmp_path / "a.nc").code == 0
-    ran = comity(*job, "--out", tmp_path / "b.nc", "--workers", "2")
-    assert ran.code == 0, ran.err
-    with xr.open_dataset(tmp_path / "a.nc") as one, xr.open_dataset(tmp_path / "b.nc") as other:
-        one.attrs.pop("history"), other.attrs.pop("history")
-        assert one.identical(other)
+    assert comity(*job, "--out", tmp_path / "here.nc").code == 0
+    with distributed.LocalCluster(
+        n_workers=1, threads_per_worker=1, dashboard_address=None, scheduler_port=0
+    ) as cluster:
+        for words in (("--workers", "2"), ("--scheduler", cluster.scheduler_address)):
+            ran = comity(*job, "--out", tmp_path / "there.nc", *words)
+            assert ran.code == 0, ran.err
+            with (
+                xr.open_dataset(tmp_path / "here.nc") as one,
+                xr.open_dataset(tmp_path / "there.nc") as other,
+            ):
+                one.attrs.pop("history"), other.attrs.pop("history")
+                assert one.identical(other), words
+            (tmp_path / "there.nc").unlink()
 
 
 @pytest.mark.parametrize("workers", [(), ("--workers", "2")])
