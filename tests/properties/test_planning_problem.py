@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+from dataclasses import replace
 from itertools import product
 
 import jsonschema
@@ -104,15 +105,14 @@ def test_no_plan_beats_the_bound_and_every_plan_is_valid(problem: PlanningProble
     if "every two" not in plan.upper_for:
         assert best <= plan.upper + 1e-6
     again = BaselineSolver(patience=30).solve(problem, seed=1, stop=Stop(work=2.0))
-    assert again == plan
+    # what CP-SAT spent on a proof varies with its threads; what it found does not
+    assert replace(again, work=plan.work) == plan
 
 
 @FAST
 @given(problems(most=5))
 def test_the_plain_solver_finds_the_best_of_simple_problems(problem: PlanningProblem) -> None:
     """Without resources and with every try for itself, CP-SAT's plan is the best there is."""
-    from dataclasses import replace
-
     plain = replace(
         problem,
         requests=tuple(

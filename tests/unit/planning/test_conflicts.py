@@ -91,6 +91,25 @@ def test_of_two_ways_to_the_same_value_the_one_that_leaves_room_is_kept() -> Non
     assert (plan.taken, plan.value, plan.upper) == ((0, 2), 8, 8)
 
 
+def test_several_capacities_hold_together() -> None:
+    """What is put out for one of them must not count twice for the next."""
+    for seed in range(60):
+        draw = Random(seed)
+        sacks = tuple(
+            Knapsack(
+                most=draw.randint(2, 6),
+                choices=tuple(range(30)),
+                amounts=tuple(draw.choice((0, 1, 1, 2)) for _ in range(30)),
+            )
+            for _ in range(3)
+        )
+        values = tuple(draw.choice((0, 1, 1, 2, 3)) for _ in range(30))
+        problem = ConflictProblem(
+            values=values, owners=tuple(draw.randrange(8) for _ in range(30)), knapsacks=sacks
+        )
+        assert broken_rules(problem, solve_conflicts(problem).taken) == [], seed
+
+
 def test_the_same_seed_and_work_give_the_same_plan() -> None:
     problem = crowded(7)
     first = solve_conflicts(problem, seed=3, stop=Stop(work=1))

@@ -43,9 +43,9 @@ class _Taken:
         for q, amounts in enumerate(graph.amounts):
             over = self.used[q] + amounts[k] - graph.most[q] - sum(amounts[j] for j in bits(out))
             if amounts[k] > 0 and over > 1e-9 * graph.most[q]:
-                for j in sorted(
-                    (j for j in bits(left) if amounts[j] > 0), key=lambda j: (values[j] / amounts[j], j)
-                ):
+                # what another capacity has put out already is counted above
+                there = (j for j in bits(left & ~out) if amounts[j] > 0)
+                for j in sorted(there, key=lambda j: (values[j] / amounts[j], j)):
                     out |= 1 << j
                     over -= amounts[j]
                     if over <= 1e-9 * graph.most[q]:
