@@ -9,7 +9,12 @@ import typer
 
 from comity.cli.output import output
 from comity.cli.trajectories import (
+    End,
     Eop,
+    Only,
+    Out,
+    Present,
+    Start,
     earth_orientation,
     elements_behind,
     interval_of,
@@ -33,25 +38,14 @@ def ephemeris(
     elements: Annotated[
         Path, typer.Option(help="Orbits: TLE, 3LE, CCSDS OMM (XML, KVN, JSON, CSV), CCSDS OEM or SP3.")
     ],
-    only: Annotated[str | None, typer.Option(metavar="NAME_OR_NORAD,…", help="Only these objects.")] = None,
-    start: Annotated[
-        str | None,
-        typer.Option(metavar="ISO", help="First instant, UTC.", show_default="now"),
-    ] = None,
-    end: Annotated[
-        str | None,
-        typer.Option(metavar="ISO", help="Last instant, UTC.", show_default="start + 1 day"),
-    ] = None,
+    only: Only = None,
+    start: Start = None,
+    end: End = None,
     step_s: Annotated[float, typer.Option(help="Longest time between two states (s).")] = 60.0,
     frame: Annotated[str, typer.Option(help=f"{', '.join(FRAMES)}, or an ITRF by year.")] = "EME2000",
-    out: Annotated[
-        Path | None,
-        typer.Option(help="File to write, whole or not at all.", show_default="standard output"),
-    ] = None,
+    out: Out = None,
     eop: Eop = None,
-    now: Annotated[
-        str | None, typer.Option(metavar="ISO", help="The present.", show_default="the clock")
-    ] = None,
+    now: Present = None,
 ) -> None:
     """Tabulate objects as CCSDS OEM 2.0 (KVN), one message after another.
 

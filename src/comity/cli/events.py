@@ -14,7 +14,12 @@ from comity.access import ElementsUsed, Site
 from comity.access.conditions import Surroundings, condition_from_text, find_all_events
 from comity.cli.output import output
 from comity.cli.trajectories import (
+    End,
     Eop,
+    Only,
+    Out,
+    Present,
+    Start,
     earth_orientation,
     elements_behind,
     interval_of,
@@ -44,28 +49,17 @@ def events(
             help="What must hold, as 'elevation(site) > 10 and sunlit'; repeatable. A wrong word lists all.",
         ),
     ],
-    only: Annotated[str | None, typer.Option(metavar="NAME_OR_NORAD,…", help="Only these objects.")] = None,
+    only: Only = None,
     site: Annotated[
         list[str] | None,
         typer.Option(metavar="[NAME=]LON,LAT[,ALT_M]", help="Site an expression may name; repeatable."),
     ] = None,
-    start: Annotated[
-        str | None,
-        typer.Option(metavar="ISO", help="First instant, UTC.", show_default="now"),
-    ] = None,
-    end: Annotated[
-        str | None,
-        typer.Option(metavar="ISO", help="Last instant, UTC.", show_default="start + 1 day"),
-    ] = None,
+    start: Start = None,
+    end: End = None,
     format: Annotated[Format, typer.Option(help="What to write.")] = "table",
-    out: Annotated[
-        Path | None,
-        typer.Option(help="File to write, whole or not at all.", show_default="standard output"),
-    ] = None,
+    out: Out = None,
     eop: Eop = None,
-    now: Annotated[
-        str | None, typer.Option(metavar="ISO", help="The present.", show_default="the clock")
-    ] = None,
+    now: Present = None,
 ) -> None:
     """Find when conditions on objects hold: passes, eclipses, sight of each other, angles to Sun and Moon.
 

@@ -31,6 +31,15 @@ _DAY_S = 86_400.0
 T = TypeVar("T", MeanElements, Ephemeris)
 
 #: Option of every command that places objects over the ground.
+Only = Annotated[str | None, typer.Option(metavar="NAME_OR_NORAD,…", help="Only these objects.")]
+Start = Annotated[str | None, typer.Option(metavar="ISO", help="First instant, UTC.", show_default="now")]
+End = Annotated[
+    str | None, typer.Option(metavar="ISO", help="Last instant, UTC.", show_default="start + 1 day")
+]
+Out = Annotated[
+    Path | None, typer.Option(help="File to write, whole or not at all.", show_default="standard output")
+]
+Present = Annotated[str | None, typer.Option(metavar="ISO", help="The present.", show_default="the clock")]
 Eop = Annotated[
     Path | None,
     typer.Option(

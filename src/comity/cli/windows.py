@@ -15,7 +15,10 @@ from comity.cli.numbers import named_numbers
 from comity.cli.output import output
 from comity.cli.passes import check_size, expected_windows, stream_passes
 from comity.cli.trajectories import (
+    End,
     Eop,
+    Out,
+    Start,
     earth_orientation,
     elements_behind,
     interval_of,
@@ -67,14 +70,8 @@ def windows(
         list[str] | None,
         typer.Option(metavar="[NAME=]LON,LAT", help="A point to image (with --programme); repeatable."),
     ] = None,
-    start: Annotated[
-        str | None,
-        typer.Option(metavar="ISO", help="First instant, UTC.", show_default="now"),
-    ] = None,
-    end: Annotated[
-        str | None,
-        typer.Option(metavar="ISO", help="Last instant, UTC.", show_default="start + 1 day"),
-    ] = None,
+    start: Start = None,
+    end: End = None,
     min_elevation_deg: Annotated[
         float | None,
         typer.Option(help="Mask of every site, geometric.", show_default=f"{DEFAULT_MASK_DEG:g}"),
@@ -90,10 +87,7 @@ def windows(
     direction: Annotated[Direction | None, typer.Option(help="Way the spacecraft goes.")] = None,
     light: Annotated[Light | None, typer.Option(help="Sun above or below the target's horizon.")] = None,
     format: Annotated[Format, typer.Option(help="What to write.")] = "table",
-    out: Annotated[
-        Path | None,
-        typer.Option(help="File to write, whole or not at all.", show_default="standard output"),
-    ] = None,
+    out: Out = None,
     eop: Eop = None,
     now: Annotated[
         str | None,

@@ -10,6 +10,7 @@ that the laws of logic hold to the bit.
 from __future__ import annotations
 
 import math
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import reduce
@@ -114,23 +115,23 @@ class Scene:
         return np.stack([found.start, found.end], axis=-1)
 
 
-class Composable:
+class Composable(ABC):
     """What ``&``, ``|`` and ``~`` work on."""
 
     __slots__ = ()
 
     @property
+    @abstractmethod
     def text(self) -> str:
         """How it reads."""
-        raise NotImplementedError
 
+    @abstractmethod
     def leaves(self) -> Iterator[Condition]:
         """The conditions it is made of."""
-        raise NotImplementedError
 
+    @abstractmethod
     def over(self, scene: Scene, shortest_s: float) -> FloatArray:
         """When it holds: (m, 2) s, apart and in order."""
-        raise NotImplementedError
 
     def __and__(self, other: Composable) -> Composable:
         return all_of(self, other)
