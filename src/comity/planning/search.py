@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from threading import Event, Thread
 
 from ortools.sat.python import cp_model
 
 from comity.core import Progress
+from comity.planning.background import run_watched
 from comity.planning.solver import Deadline, Stop
-
-_LOOK_S = 0.1
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,34 +74,13 @@ def run(
     bounds: list[float] = []
     watch = _Watch()
     solver.best_bound_callback = bounds.append
-    failure: list[BaseException] = []
 
-    # Waited for by an event: an interrupted Thread.join may mark a running thread as stopped.
-    done = Event()
+    def look() -> None:
+        value = max(known[0], watch.objective * unit)
+        upper = min([known[1], *(b * unit for b in bounds[-1:])])
+        _report(progress, deadline, value, upper)
 
-    def solve() -> None:
-        try:
-            solver.solve(model, watch)
-        except Exception as error:  # noqa: BLE001 — raised again by the thread that asked
-            failure.append(error)
-        finally:
-            done.set()
-
-    interrupted = False
-    Thread(target=solve, name="cp-sat", daemon=True).start()
-    try:
-        while not done.wait(_LOOK_S):
-            value = max(known[0], watch.objective * unit)
-            upper = min([known[1], *(b * unit for b in bounds[-1:])])
-            _report(progress, deadline, value, upper)
-    except KeyboardInterrupt:
-        interrupted = True
-    finally:
-        while not done.is_set():
-            solver.stop_search()
-            done.wait(_LOOK_S)
-    if failure:
-        raise failure[0]
+    interrupted = run_watched(lambda: solver.solve(model, watch), solver.stop_search, look)
     return _read(solver, model, bounds, interrupted)
 
 

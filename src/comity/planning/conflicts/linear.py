@@ -5,13 +5,12 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from threading import Event, Thread
 
 from ortools.linear_solver import pywraplp
 
+from comity.planning.background import run_watched
 from comity.planning.conflicts.packing import Row
 
-_LOOK_S = 0.1
 _MOST_SEED = 2**31 - 1
 
 
@@ -82,30 +81,7 @@ def search(
     solver.SetHint(variables, [float(k in inside) for k in range(len(variables))])
 
     statuses: list[int] = []
-    failures: list[Exception] = []
-    done = Event()
-
-    def solve() -> None:
-        try:
-            statuses.append(solver.Solve())
-        except Exception as error:  # noqa: BLE001 — raised again by the thread that asked
-            failures.append(error)
-        finally:
-            done.set()
-
-    interrupted = False
-    Thread(target=solve, name="conflicts", daemon=True).start()
-    try:
-        while not done.wait(_LOOK_S):
-            look()
-    except KeyboardInterrupt:
-        interrupted = True
-    finally:
-        while not done.is_set():
-            solver.InterruptSolve()
-            done.wait(_LOOK_S)
-    if failures:
-        raise failures[0]
+    interrupted = run_watched(lambda: statuses.append(solver.Solve()), solver.InterruptSolve, look)
     found = statuses[0] in (pywraplp.Solver.OPTIMAL, pywraplp.Solver.FEASIBLE)
     upper = solver.Objective().BestBound()
     return Searched(
