@@ -20,6 +20,8 @@ from comity.cli.common import (
     progress_bar,
     time_of,
 )
+from comity.cli.plan_answers import explain_plan, rush, whatif
+from comity.cli.plan_generate import generate
 from comity.cli.plan_problem import convert, judge_plan, solve
 from comity.core import Epoch, InputError
 from comity.operations import OrderAccount, PlanRecord, explain_order, export_plan, make_plan
@@ -29,6 +31,9 @@ app = typer.Typer(help="Make, explain and export plans.", no_args_is_help=True)
 app.command("solve")(solve)
 app.command("convert")(convert)
 app.command("check")(judge_plan)
+app.command("generate")(generate)
+app.command("whatif")(whatif)
+app.command("rush")(rush)
 
 
 @app.command("make")
@@ -86,14 +91,28 @@ def show_plan(plan: PlanRecord, currency: str) -> None:
 
 @app.command("explain")
 def explain(
-    order: Annotated[str, typer.Argument(help="Order's id.")],
+    subject: Annotated[str, typer.Argument(metavar="ORDER|PROBLEM", help="Order's id, or a problem file.")],
+    plan: Annotated[
+        Path | None, typer.Argument(metavar="[PLAN]", help="With a problem file: the plan.json to explain.")
+    ] = None,
+    request: Annotated[
+        list[str], typer.Option("--request", help="With a problem file: this request only.")
+    ] = [],  # noqa: B006
     db: Db = DEFAULT_DB,
     now: Now = None,
     json: Json = False,
 ) -> None:
-    """Say of each task of an order what is planned, what was done, and why not the rest."""
+    """Say of each task of an order what is planned, what was done, and why not the rest.
+
+    With PROBLEM and PLAN: why each request of a planning problem is not, or not wholly, in its plan.
+    """
+    if plan is not None:
+        explain_plan(Path(subject), plan, request, json=json)
+        return
+    if request:
+        raise InputError("--request is for a problem file and its plan: comity plan explain PROBLEM PLAN")
     with open_store(db) as store:
-        account = explain_order(store, order, Epoch.from_iso(now) if now else None)
+        account = explain_order(store, subject, Epoch.from_iso(now) if now else None)
     if json:
         print_json({"order": account.order, "tasks": account.tasks})
         return

@@ -12,6 +12,7 @@ import typer
 from rich.table import Table
 
 from comity.cli.common import Json, console, print_json, progress_bar
+from comity.cli.plan_solving import Solved, show_extras, solve_as_asked
 from comity.core import InputError, Progress, decode, encode
 from comity.core.files import read_text, write_text
 
@@ -42,27 +43,61 @@ def solve(
     ] = None,
     gap: Annotated[float, typer.Option(help="Stop at this relative gap, e.g. 0.001.")] = 0.0,
     seed: Annotated[int, typer.Option(help="Seed of the solver.")] = 0,
+    fair: Annotated[
+        float | None,
+        typer.Option("--fair", help="What each partner gets at least: part of what it would earn alone."),
+    ] = None,
+    fair_basis: Annotated[
+        str, typer.Option("--fair-basis", help="plan: alone is the value found; bound: its upper bound.")
+    ] = "plan",
+    previous: Annotated[
+        Path | None,
+        typer.Option("--previous", help="The plan.json that is replaced."),
+    ] = None,
+    frozen_until: Annotated[
+        float | None,
+        typer.Option("--frozen-until", help="Seconds from the start until which the previous plan stays."),
+    ] = None,
+    churn_price: Annotated[
+        float | None,
+        typer.Option("--churn-price", help="What each activity of it that is dropped or moved costs."),
+    ] = None,
     out: Annotated[Path | None, typer.Option("--out", help="Folder for the plan and its report.")] = None,
     json: Json = False,
 ) -> None:
     """Solve a planning problem; Ctrl-C stops the search and gives the best plan so far."""
-    from comity.planning.dispatch import solver_for
     from comity.planning.problem import judge
     from comity.planning.solver import Stop
+
+    if previous is None and (frozen_until is not None or churn_price is not None):
+        raise InputError("--frozen-until and --churn-price need --previous, the plan that they are about")
 
     if work_limit is None and wall_s is None:
         wall_s = DEFAULT_WALL_S
     stop = Stop(wall_s=wall_s, work=work_limit, gap=gap)
     with progress_bar("planning") as progress:
-        task, public = _read(problem, progress)
-        plan = solver_for(task).solve(task, seed=seed, stop=stop, progress=progress)
+        source, public = read_source(problem, progress)
+        before, of = (None, None) if previous is None else _plan_and_hash(previous)
+        solved = solve_as_asked(
+            source,
+            previous=before,
+            same_problem=of is not None and of == _hash(source),
+            frozen_until_s=frozen_until or 0.0,
+            churn_price=churn_price or 0.0,
+            fair=fair,
+            basis=fair_basis,
+            seed=seed,
+            stop=stop,
+            progress=progress,
+        )
+        task, plan = solved.problem, solved.plan
         judgement = judge(task, plan)
     if judgement.violations:
         raise InputError(
             f"the solver's plan breaks a rule: {judgement.violations[0].text}; it is not written"
         )
-    report = _report(task, plan, judgement)
-    written = [] if out is None else _write(out, plan, report, public)
+    report = _report(task, plan, judgement) | solved.report
+    written = [] if out is None else _write(out, solved, report, public, as_read=task is source)
     if json:
         print_json({"report": report, "plan": plan})
         return
@@ -79,7 +114,7 @@ def convert(
     from comity.planning.problem import write_problem
 
     with progress_bar("reading") as progress:
-        task, _ = _read(problem, progress)
+        task, _ = read_source(problem, progress)
     console().print(str(write_problem(out, task)), soft_wrap=True)
 
 
@@ -92,20 +127,37 @@ def judge_plan(
     from comity.planning.problem import judge
 
     with progress_bar("checking") as progress:
-        task, _ = _read(problem, progress)
-    found = judge(task, read_plan(plan))
+        task, _ = read_source(problem, progress)
+    stored, of = _plan_and_hash(plan)
+    found = judge(task, stored)
+    same = of is None or of == _hash(task)
     if json:
-        print_json({"value": found.worth.value, "violations": found.violations})
+        print_json(
+            {"value": found.worth.value, "violations": found.violations, "of_this_problem": of and same}
+        )
     else:
         console().print(f"value {found.worth.value:,.6g}, {len(found.violations)} violations")
+        if not same:
+            console().print("the plan was made for another problem (or another version of this one)")
         for each in found.violations:
             console().print(f"{each.kind}: {each.text} ({', '.join(each.who)})", soft_wrap=True)
     if found.violations:
         raise typer.Exit(2)
 
 
-def read_plan(path: Path) -> Plan:
-    """The plan in a file; raises :class:`InputError` naming it."""
+def read_plan(path: Path, problem: PlanningProblem | None = None) -> Plan:
+    """The plan in a file; raises :class:`InputError` naming it, also if it is of another than ``problem``."""
+    plan, of = _plan_and_hash(path)
+    if problem is not None and of is not None and of != (mine := _hash(problem)):
+        raise InputError(
+            f"{path} is the plan of another problem (SHA-256 {of[:12]}…, this one is {mine[:12]}…): "
+            "solve this problem, or give the one that the plan is of"
+        )
+    return plan
+
+
+def _plan_and_hash(path: Path) -> tuple[Plan, str | None]:
+    """The plan in a file, and which problem it says it is of."""
     from comity.planning.problem import Plan
 
     try:
@@ -114,10 +166,32 @@ def read_plan(path: Path) -> Plan:
         raise InputError(f"{path} is not JSON: {error}") from error
     if not isinstance(data, dict) or data.get("format") != PLAN_FORMAT or data.get("version") != 1:
         raise InputError(f'{path} is not a plan: "format" must be "{PLAN_FORMAT}", "version" 1')
-    return decode(Plan, data.get("plan"))
+    of = data.get("problem_sha256")
+    if of is not None and not isinstance(of, str):
+        raise InputError(f'{path}: "problem_sha256" must be text')
+    try:
+        return decode(Plan, data.get("plan")), of
+    except InputError as error:
+        raise InputError(f"{path}: {error}") from None
 
 
-def _read(path: Path, progress: Progress) -> tuple[PlanningProblem, PublicForm]:
+def _hash(problem: PlanningProblem) -> str:
+    from comity.planning.answers import problem_hash
+
+    return problem_hash(problem)
+
+
+def write_plan(path: Path, problem: PlanningProblem, plan: Plan) -> Path:
+    """Write a plan with the hash of its problem, whole or not at all."""
+    return write_text(path, _plan_text(problem, plan))
+
+
+def _plan_text(problem: PlanningProblem, plan: Plan) -> str:
+    head = {"format": PLAN_FORMAT, "version": 1, "problem_sha256": _hash(problem)}
+    return _pretty({**head, "plan": encode(plan)})
+
+
+def read_source(path: Path, progress: Progress) -> tuple[PlanningProblem, PublicForm]:
     """The problem, and how its set writes plans."""
     if path.is_dir():
         from comity.planning.formats.aeossp import (
@@ -165,10 +239,16 @@ def _report(problem: PlanningProblem, plan: Plan, judgement: Judgement) -> dict[
     }
 
 
-def _write(folder: Path, plan: Plan, report: dict[str, object], public: PublicForm) -> list[Path]:
-    """Each file whole or not at all."""
+def _write(
+    folder: Path, solved: Solved, report: dict[str, object], public: PublicForm, *, as_read: bool
+) -> list[Path]:
+    """Each file whole or not at all; the problem too where it is not the one that was read."""
+    from comity.planning.problem import problem_lines
+
+    plan = solved.plan
     files = {
-        "plan.json": _pretty({"format": PLAN_FORMAT, "version": 1, "plan": encode(plan)}),
+        **({} if as_read else {"problem.json": "".join(problem_lines(solved.problem))}),
+        "plan.json": _plan_text(solved.problem, plan),
         "report.json": _pretty(report),
         **public(plan),
     }
@@ -193,3 +273,4 @@ def _show(report: dict[str, object]) -> None:
     seed, stopped = report["seed"], report["stopped"]
     table.add_row("solver", f"{report['solver']}, work {number['work']:.3f}, seed {seed}, {stopped}")
     console().print(table)
+    show_extras(report)

@@ -5,11 +5,20 @@ from __future__ import annotations
 from comity.core import Progress, silent
 from comity.planning.baseline import BaselineSolver, PlanSolver
 from comity.planning.conflicts import beyond_conflicts, conflict_problem, plan_of_conflicts, solve_conflicts
+from comity.planning.paths.stated import (
+    FleetSolver,
+    ProgramSolver,
+    beyond_fleet,
+    beyond_program,
+    start_count,
+)
 from comity.planning.problem import Plan, PlanningProblem, validate_problem
 from comity.planning.solver import Stop
 
 #: More choices than this do not fit in the tables of the conflict search.
 _MOST_CHOICES = 20_000
+#: More starts than this make too large a program, beside memory and sending than the second.
+_MOST_STARTS, _MOST_STARTS_SENT = 60_000, 5_000
 
 
 class ConflictSolver:
@@ -25,7 +34,27 @@ class ConflictSolver:
 
 
 def solver_for(problem: PlanningProblem) -> PlanSolver:
-    """The conflict search where a problem is nothing but fixed choices in conflict, else the plain solver."""
+    """The conflict search where a problem is nothing but fixed choices in conflict; one program over all
+    starts where it can say what the problem says and fits; the paths of agile satellites where those can;
+    else the plain solver.
+
+    The program leaves downlinks to greedy placement: where there is much to send, paths come first.
+    """
     if len(problem.opportunities) <= _MOST_CHOICES and beyond_conflicts(problem) is None:
         return ConflictSolver()
+    starts = start_count(problem)
+    if beyond_program(problem) is None and starts <= (_MOST_STARTS_SENT if _sends(problem) else _MOST_STARTS):
+        return ProgramSolver()
+    if beyond_fleet(problem) is None:
+        return FleetSolver()
+    if beyond_program(problem) is None and starts <= _MOST_STARTS:
+        return ProgramSolver()
     return BaselineSolver()
+
+
+def _sends(problem: PlanningProblem) -> bool:
+    """Whether what is recorded has to leave the satellites."""
+    return bool(problem.contacts) and (
+        any(s.memory_bits is not None for s in problem.satellites)
+        or any(r.deliver_by_s is not None or r.deliver_within_s is not None for r in problem.requests)
+    )

@@ -26,6 +26,8 @@ class Sending:
         self.of: dict[str, list[Downlink]] = defaultdict(list)
         self._users: dict[str, int] = defaultdict(int)
         self._open: dict[str, set[str]] = defaultdict(set)
+        #: Contacts in which a part may be frozen while another contact has the antenna for the rest.
+        self._partly = {d.contact for d in problem.frozen_downlinks}
 
     def take(self, downlink: Downlink) -> None:
         """Add a downlink."""
@@ -91,11 +93,11 @@ class Sending:
     def _antenna(self, c: Contact, opened: set[str]) -> bool:
         """Whether the station has an antenna left for all of the contact, besides those just ``opened``."""
         station = self._stations[c.station]
-        if self._users[c.id]:
+        if self._users[c.id] and c.id not in self._partly:
             return True
         setup = station.setup_s
         own = {id for id in opened if self._by_id[id].station == c.station}
-        others = [self._by_id[id] for id in self._open[c.station] | own]
+        others = [self._by_id[id] for id in (self._open[c.station] | own) - {c.id}]
         rivals = sum(1 for x in others if x.start_s < c.end_s + setup and c.start_s < x.end_s + setup)
         return rivals < station.antennas
 

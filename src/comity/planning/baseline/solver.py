@@ -13,7 +13,7 @@ from comity.core import Progress, StateError, silent
 from comity.planning.baseline.draft import Draft
 from comity.planning.baseline.exact import ExactModel, left_out
 from comity.planning.baseline.motion import Slot
-from comity.planning.baseline.worth import draft_worth, request_value, simple_bound
+from comity.planning.baseline.worth import draft_worth, is_fair, request_value, simple_bound
 from comity.planning.problem import (
     Activity,
     Downlink,
@@ -56,7 +56,7 @@ class PlanSolver(Protocol):
 
 
 @dataclass(slots=True)
-class _Best:
+class Best:
     """The best plan and the least bound so far, so that an interrupt loses nothing."""
 
     activities: tuple[Activity, ...]
@@ -68,12 +68,24 @@ class _Best:
     exact_work: float = 0.0
     attempts: int = 0
     stopped: str = "search ended"
+    fair: bool = True
 
     def offer(self, draft: Draft) -> None:
-        worth = draft_worth(draft)
-        if worth > self.worth:
-            found = draft.activities(), draft.downlinks()
-            self.activities, self.downlinks, self.worth = *found, worth
+        """Take over what is better; a fair plan is better than any that is not."""
+        worth, fair = draft_worth(draft), is_fair(draft)
+        if (fair, worth) > (self.fair, self.worth):
+            self.put(draft.activities(), draft.downlinks(), worth, fair=fair)
+
+    def put(
+        self,
+        activities: tuple[Activity, ...],
+        downlinks: tuple[Downlink, ...],
+        worth: tuple[float, ...],
+        *,
+        fair: bool,
+    ) -> None:
+        """Take over a plan."""
+        self.activities, self.downlinks, self.worth, self.fair = activities, downlinks, worth, fair
 
     @property
     def work(self) -> float:
@@ -92,8 +104,9 @@ class BaselineSolver:
         validate_problem(problem)
         deadline = Deadline(stop)
         draft = Draft(problem)
-        best = _Best(draft.activities(), draft.downlinks(), draft_worth(draft), simple_bound(problem))
-        search = _Search(draft, best, random.Random(seed), stop, deadline, progress)
+        best = Best(draft.activities(), draft.downlinks(), draft_worth(draft), simple_bound(problem))
+        best.fair = is_fair(draft)
+        search = Search(draft, best, random.Random(seed), stop, deadline, progress)
         try:
             search.greedy()
             best.offer(draft)
@@ -104,8 +117,7 @@ class BaselineSolver:
             best.stopped = "interrupted"
         return self._plan(problem, best, seed, search.draft.attempts + search.spent)
 
-    @staticmethod
-    def _exact(search: _Search, seed: int) -> None:
+    def _exact(self, search: Search, seed: int) -> None:
         best, stop = search.best, search.stop
         model = ExactModel(search.draft)
         if model.usable and model.all_starts and not model.slots:
@@ -132,7 +144,7 @@ class BaselineSolver:
         if outcome.interrupted:
             raise KeyboardInterrupt
 
-    def _plan(self, problem: PlanningProblem, best: _Best, seed: int, attempts: int) -> Plan:
+    def _plan(self, problem: PlanningProblem, best: Best, seed: int, attempts: int) -> Plan:
         """The plan as the checker values it; what the checker refuses is never handed out."""
         best.attempts = attempts
         found = judge_parts(problem, best.activities, best.downlinks)
@@ -158,13 +170,13 @@ class BaselineSolver:
         )
 
 
-class _Search:
+class Search:
     """Greedy insertion and local rounds on one draft."""
 
     def __init__(
         self,
         draft: Draft,
-        best: _Best,
+        best: Best,
         rng: random.Random,
         stop: Stop,
         deadline: Deadline,
@@ -196,7 +208,7 @@ class _Search:
             self.best.stopped = "wall"
         else:
             gap = self.best.upper - sum(self.best.worth)
-            return gap <= max(self.stop.gap * self.best.upper, PROVEN * self.best.upper)
+            return self.best.fair and gap <= max(self.stop.gap, PROVEN) * self.best.upper
         return True
 
     def greedy(self) -> None:

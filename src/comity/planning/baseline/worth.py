@@ -84,6 +84,17 @@ def draft_worth(draft: Draft) -> tuple[float, ...]:
     return (*ordered, -churn)
 
 
+def is_fair(draft: Draft) -> bool:
+    """Whether every partner's requests earn the least that is fair."""
+    for partner in draft.problem.partners:
+        least = partner.fair_fraction * (partner.alone_value or 0.0)
+        if least > 0:
+            own = (r for r in draft.problem.requests if r.partner == partner.id)
+            if math.fsum(request_value(r, draft.of_request.get(r.id, ())) for r in own) < least:
+                return False
+    return True
+
+
 def simple_bound(problem: PlanningProblem) -> float:
     """Sum over requests of the best they could get if each had all satellites for itself."""
     of: dict[str, list[Opportunity]] = defaultdict(list)

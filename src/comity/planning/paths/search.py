@@ -1,0 +1,241 @@
+"""Plans: some satellites at a time are planned anew in whole numbers, the others being as they are."""
+
+from __future__ import annotations
+
+import numpy as np
+from scipy.sparse import csr_matrix, hstack, vstack
+
+from comity.planning.paths.insertion import kernels
+from comity.planning.paths.insertion.plan import InsertionPlan
+from comity.planning.paths.linear import Program, whole
+from comity.planning.paths.problem import FloatArray, IntArray
+from comity.planning.paths.relaxation import BoolArray, Relaxation
+from comity.planning.paths.resources import Coupling
+from comity.planning.paths.simulate import Sending, battery_dip, violations
+
+_HELD = 0.5
+_ROUNDING = 1e-9
+_BATTERY_TRIES = 4
+
+
+class Search:
+    """A plan that is changed for the better, satellites by satellites.
+
+    ``taken`` (n,): the nodes in the plan; ``extra`` (q,): the resources' variables.
+    """
+
+    def __init__(self, relaxation: Relaxation) -> None:
+        self.relaxation = relaxation
+        self.taken = np.zeros(len(relaxation.problem), np.bool_)
+        self.extra = np.zeros(len(relaxation.coupling.low))
+        #: Bound of the last part planned anew, among plans that leave the rest.
+        self.proven = np.inf
+        self.rows_of_extra = relaxation.coupling.extra.tocsc()
+        self.rows_of_nodes = relaxation.coupling.nodes.tocsc()
+        self.defines = _defines(relaxation.coupling)
+
+    @property
+    def value(self) -> float:
+        """What the plan is worth."""
+        return float(self.relaxation.problem.value[self.taken].sum())
+
+    def improve(
+        self,
+        group: IntArray,
+        useful: BoolArray,
+        *,
+        free: BoolArray | None = None,
+        toll: FloatArray | None = None,
+        most: FloatArray | None = None,
+        limit_s: float | None = None,
+        nodes: int = 50,
+        gap: float = 2e-4,
+        seed: int = 0,
+    ) -> float:
+        """Plan the satellites of ``group`` anew with the ``useful`` (n,) nodes; what the plan gains.
+
+        ``free`` (n,): the nodes that may change, None for all; the others stay in the plan or out of it.
+        ``toll`` (r,): taken off a node's value, so that requests are left to others; what is found then
+        replaces what was, better or not. ``most`` (q,): upper limits on the resources' variables.
+        ``nodes``: of the solver's tree, at most.
+        """
+        part = _Part(self, group, useful, free, toll, most)
+        least = self.relaxation.coupling.low.copy()
+        for tries in range(_BATTERY_TRIES):
+            found = whole(
+                part.program(least), limit_s=limit_s, nodes=nodes, gap=gap, hint=part.hint(), seed=seed
+            )
+            if tries == 0:
+                self.proven = found.bound
+            if found.x is None:
+                return 0.0
+            kept, value = (self.taken.copy(), self.extra.copy()), self.value
+            part.put(found.x)
+            # The rows leave out what a battery does between checkpoints: the simulation decides.
+            dips = self._dips(group)
+            better = self.value > value + _ROUNDING
+            if not dips and (better or toll is not None):
+                return self.value - value
+            self.taken, self.extra = kept
+            if not dips or not (better or toll is not None):
+                return 0.0
+            for s, dip in dips.items():
+                least[self.relaxation.coupling.charge & (self.relaxation.coupling.satellite == s)] += dip
+            least = np.minimum(least, self.relaxation.coupling.high)
+        return 0.0
+
+    def read(self, plan: InsertionPlan) -> None:
+        """Go on from what the compiled search has."""
+        coupling = self.relaxation.coupling
+        self.taken[:] = False
+        self.taken[plan.nodes] = True
+        z = np.zeros(len(coupling.low))
+        z[coupling.contact] = plan.state.used
+        if len(coupling.sent):
+            z[coupling.sent] = plan.state.sent / np.maximum(plan.facts.carries, 1e-300)
+        rows = coupling.extra.tocsr()
+        limit = coupling.limit - coupling.nodes @ self.taken.astype(np.float64)
+        kernels.levels(
+            rows.indptr, rows.indices, rows.data, limit, coupling.equal, self.defines, coupling.high, z
+        )
+        self.extra = z
+
+    def write(self, plan: InsertionPlan) -> bool:
+        """Put the plan into the compiled search, if that finds that it holds."""
+        coupling = self.relaxation.coupling
+        everyone = np.arange(self.relaxation.problem.satellites)
+        return plan.adopt(everyone, np.flatnonzero(self.taken), self.extra[coupling.contact])
+
+    def sendings(self) -> list[Sending]:
+        """How the contacts are used."""
+        problem, coupling = self.relaxation.problem, self.relaxation.coupling
+        if problem.contacts is None:
+            return []
+        sent = np.minimum(self.extra[coupling.sent], 1.0)
+        use = np.clip(self.extra[coupling.contact], sent, 1.0)
+        if not problem.contacts.shared:
+            use = np.round(use + _HELD - _ROUNDING)
+        bits = problem.contacts.bits
+        return [
+            Sending(contact=c, bits=float(bits[c] * sent[c]), share=float(use[c]))
+            for c in np.flatnonzero(sent > _ROUNDING).tolist()
+        ]
+
+    def violations(self) -> list[str]:
+        """What the plan breaks: nothing, or there is an error in the solver."""
+        return violations(self.relaxation.problem, np.flatnonzero(self.taken).tolist(), self.sendings())
+
+    def _dips(self, group: IntArray) -> dict[int, float]:
+        """Satellites of ``group`` whose battery does not last, and by what part of its capacity."""
+        problem = self.relaxation.problem
+        if problem.battery is None:
+            return {}
+        by_satellite: dict[int, list[Sending]] = {}
+        for one in self.sendings():
+            if problem.contacts is not None:
+                by_satellite.setdefault(int(problem.contacts.satellite[one.contact]), []).append(one)
+        found = {}
+        offsets = self.relaxation.graph.offsets
+        for s in group.tolist():
+            own = (offsets[s] + np.flatnonzero(self.taken[offsets[s] : offsets[s + 1]])).tolist()
+            dip, _ = battery_dip(problem, s, own, by_satellite.get(s, []))
+            if dip > 0.0:
+                found[s] = 1.05 * dip / float(problem.battery.capacity_j[s])
+        return found
+
+
+def _defines(coupling: Coupling) -> IntArray:
+    """(rows,): the level (of a store, a battery) that a row gives from those before it, −1 for none."""
+    rows = coupling.extra.tocsr()
+    count, q = rows.shape
+    level = np.ones(q, np.bool_)
+    level[coupling.contact] = level[coupling.sent] = False
+    last = np.full(count, -1)
+    of_row = np.repeat(np.arange(count), np.diff(rows.indptr))
+    np.maximum.at(last, of_row, np.where(level[rows.indices], rows.indices, -1))
+    found = np.full(count, -1, np.int64)
+    about = np.flatnonzero((last >= 0) & (coupling.equal | coupling.charge[last]))
+    _, first = np.unique(last[about], return_index=True)
+    found[about[first]] = last[about[first]]
+    return found
+
+
+class _Part:
+    """The program of a part of the plan, the rest being as it is."""
+
+    def __init__(
+        self,
+        search: Search,
+        group: IntArray,
+        useful: BoolArray,
+        free: BoolArray | None,
+        toll: FloatArray | None,
+        most: FloatArray | None,
+    ) -> None:
+        self.search = search
+        relaxation = search.relaxation
+        problem, coupling, graph = relaxation.problem, relaxation.coupling, relaxation.graph
+        of_group = np.zeros(problem.satellites, np.bool_)
+        of_group[group] = True
+        own = of_group[problem.satellite]
+        self.mine = own if free is None else own & free
+        others = search.taken & ~self.mine
+        gone = np.zeros(problem.requests, np.bool_)
+        gone[problem.request[others]] = True
+        allowed = self.mine & (useful | search.taken) & ~gone[problem.request]
+        staying = others & own
+        graph.beside(allowed, staying)
+        gain = problem.value if toll is None else problem.value - toll[problem.request]
+        self.chosen = np.flatnonzero(allowed & ((gain > 0) | search.taken))
+        self.gain = gain[self.chosen]
+        self.columns = np.flatnonzero(of_group[coupling.satellite])
+        extra = search.rows_of_extra[:, self.columns]
+        touched = np.unique(extra.indices)
+        outside = search.extra.copy()
+        outside[self.columns] = 0.0
+        limit = coupling.limit[touched] - coupling.extra[touched] @ outside
+        limit -= coupling.nodes[touched] @ staying.astype(np.float64)
+        n, q = len(self.chosen), len(self.columns)
+        requests, place = np.unique(problem.request[self.chosen], return_inverse=True)
+        served = csr_matrix((np.ones(n), (place, np.arange(n))), shape=(len(requests), n + q))
+        none = np.zeros(1, np.int64)
+        _, _, starts, members = graph.cliques(self.chosen, none, none[:0], np.ones(n, np.bool_))
+        cliques = csr_matrix((np.ones(len(members)), members, starts), shape=(len(starts) - 1, n + q))
+        nodes = search.rows_of_nodes[:, self.chosen].tocsr()[touched]
+        resources = hstack((nodes, extra.tocsr()[touched]))
+        self.rows = vstack((served, resources, cliques), format="csr")
+        equal = np.where(coupling.equal[touched], limit, -np.inf)
+        self.below = np.concatenate(
+            (np.full(len(requests), -np.inf), equal, np.full(len(starts) - 1, -np.inf))
+        )
+        self.above = np.concatenate((np.ones(len(requests)), limit, np.ones(len(starts) - 1)))
+        self.high = (coupling.high if most is None else np.minimum(coupling.high, most))[self.columns]
+
+    def program(self, least: FloatArray) -> Program:
+        """With the resources' variables at ``least`` (q,) or above."""
+        n = len(self.chosen)
+        low = least[self.columns]
+        return Program(
+            gain=np.concatenate((self.gain, np.zeros(len(self.columns)))),
+            rows=self.rows,
+            below=self.below,
+            above=self.above,
+            low=np.concatenate((np.zeros(n), low)),
+            high=np.concatenate((np.ones(n), np.maximum(self.high, low))),
+            whole=np.concatenate((np.ones(n, np.bool_), self.search.relaxation.coupling.whole[self.columns])),
+        )
+
+    def hint(self) -> FloatArray | None:
+        """What the plan has now, None for nothing."""
+        now = self.search.taken[self.chosen].astype(np.float64)
+        return np.concatenate((now, self.search.extra[self.columns])) if now.any() else None
+
+    def put(self, x: FloatArray) -> None:
+        """Into the plan."""
+        n = len(self.chosen)
+        coupling = self.search.relaxation.coupling
+        self.search.taken[self.mine] = False
+        self.search.taken[self.chosen[x[:n] > _HELD]] = True
+        self.search.extra[self.columns] = np.clip(
+            x[n:], coupling.low[self.columns], coupling.high[self.columns]
+        )

@@ -1,0 +1,387 @@
+"""From a problem to a plan with a proven bound: prices and plans take turns.
+
+Each step is a fixed amount of work: one round of the bound beside a batch of changes to the plan (in two
+threads), later batches alone and parts of the plan as whole-number programs. What is done next depends on
+the problem and the seed alone, so that as many steps give the same plan again.
+"""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from comity.core import InputError, Progress, silent
+from comity.planning.paths import kernels
+from comity.planning.paths.bounding import BoundStep, bounds
+from comity.planning.paths.insertion.plan import InsertionPlan
+from comity.planning.paths.linear import Program, whole
+from comity.planning.paths.problem import FloatArray, IntArray, PathProblem
+from comity.planning.paths.relaxation import BoolArray, Graph, Relaxation
+from comity.planning.paths.resources import couple
+from comity.planning.paths.search import Search
+from comity.planning.paths.simulate import Sending, violations
+
+#: Changes of each kind in a batch, batches beside a round of the bound and in the first cycle of
+#: cooling; nodes of each request that may come in before there are prices.
+_MOVES, _BESIDE, _CYCLE, _FIRST = 2000, 12, 8, 4
+#: Batches in the longest cycle; cycles without progress (part of the value) before the search ends.
+_LONGEST, _PATIENCE, _PROGRESS = 512, 6, 1e-5
+#: Heat at a cycle's start and end, slack of candidates, as parts of a node's mean value; span laid anew (s).
+_HOT, _COLD, _NEAR, _SPAN_S = 0.04, 0.005, 0.12, 400.0
+#: Nodes that a whole-number program may have, and few enough to try that first.
+_WHOLE, _FEW = 4000, 300
+_ROUNDING = 1e-9
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class PathPlan:
+    """``nodes``: what is taken, by index; ``sendings``: how contacts are used; ``value`` ≤ best ≤ ``bound``.
+
+    ``history``: (seconds, value, bound) after each step. ``steps``: done; with the same problem and seed, so
+    many steps give this plan again. ``stopped``: ``proven``, ``work``, ``wall``, ``interrupted`` or
+    ``search ended``.
+    """
+
+    nodes: tuple[int, ...]
+    sendings: tuple[Sending, ...]
+    value: float
+    bound: float
+    steps: int
+    history: tuple[tuple[float, float, float], ...]
+    stopped: str = "search ended"
+
+    @property
+    def gap(self) -> float:
+        """(bound − value) / bound, 0 for a proven plan."""
+        return max(0.0, (self.bound - self.value) / self.bound) if self.bound > 0 else 0.0
+
+
+def solve(
+    problem: PathProblem,
+    *,
+    seed: int = 0,
+    steps: int | None = None,
+    wall_s: float | None = None,
+    gap: float = 1e-6,
+    workers: int = 2,
+    progress: Progress = silent,
+    start: IntArray | None = None,
+    frozen: BoolArray | None = None,
+    bonus: FloatArray | None = None,
+) -> PathPlan:
+    """A plan of ``problem`` that the simulation accepts, and a bound on any plan at the nodes' starts.
+
+    Stops after ``steps``, after ``wall_s`` seconds, at a relative ``gap``, or on Ctrl-C, with the best plan
+    and bound so far. ``workers`` threads; results do not depend on how many. ``start``: nodes to begin with
+    (as many of them as hold); ``frozen`` (n,): nodes that must be in the plan; ``bonus`` (n,) ≥ 0: what a
+    node earns besides its value, counted in value and bound. Raises :class:`InputError` where the
+    satellites cannot even do nothing, or not what is frozen.
+    """
+    n = len(problem)
+    fixed = np.zeros(n, np.bool_) if frozen is None else np.asarray(frozen, dtype=np.bool_)
+    if bonus is not None:
+        problem = replace(problem, value=problem.value + bonus)
+    left = np.arange(n) if frozen is None else np.flatnonzero(_beside(problem, fixed))
+    part = problem if len(left) == n else _only(problem, left)
+    begin = np.empty(0, np.int64) if start is None else np.flatnonzero(np.isin(left, start))
+    run = _Run(part, seed, workers, progress, wall_s, steps, gap, fixed[left], begin)
+    try:
+        run.go()
+    except KeyboardInterrupt:
+        run.stopped = "interrupted"
+    finally:
+        if run.pair is not None:
+            run.pair.shutdown()
+    return run.plan(left)
+
+
+def _beside(problem: PathProblem, fixed: BoolArray) -> BoolArray:
+    """The nodes that can be in a plan with the ``fixed`` ones, (n,)."""
+    taken = np.zeros(problem.requests, np.bool_)
+    taken[problem.request[fixed]] = True
+    allowed = fixed | ~taken[problem.request]
+    agility = problem.agility
+    kernels.beside(
+        allowed, fixed, problem.offsets, problem.start_s, problem.end_s, problem.first, problem.last,
+        agility.rate_rad_s, agility.acceleration_rad_s2, agility.settle_s,
+    )  # fmt: skip
+    return allowed | fixed
+
+
+def _only(problem: PathProblem, nodes: IntArray) -> PathProblem:
+    """The problem with these nodes alone."""
+    names = ("satellite", "request", "start_s", "end_s", "value", "first", "last", "bits", "energy_j")
+    return replace(problem, **{name: getattr(problem, name)[nodes] for name in names})
+
+
+class _Run:
+    def __init__(
+        self,
+        problem: PathProblem,
+        seed: int,
+        workers: int,
+        progress: Progress,
+        wall_s: float | None,
+        steps: int | None,
+        gap: float,
+        fixed: BoolArray,
+        begin: IntArray,
+    ) -> None:
+        self.began = time.monotonic()
+        self.problem, self.seed, self.workers, self.progress = problem, seed, workers, progress
+        self.until = math.inf if wall_s is None else self.began + wall_s
+        self.most, self.target = steps, gap
+        self.rng = np.random.default_rng(seed)
+        self.work = InsertionPlan(problem)
+        self.twin = InsertionPlan(problem)
+        if faults := violations(problem, [], []):
+            raise InputError(f"no plan, not even an empty one, holds: {faults[0]}")
+        held = np.flatnonzero(fixed)
+        if self.work.fill(held) < len(held) and not self.settle(held):
+            missing = np.setdiff1d(held, self.work.nodes)
+            raise InputError(
+                f"what is frozen does not hold: node {missing[0]} cannot be taken with the others"
+            )
+        self.work.state.frozen[held] = self.twin.state.frozen[held] = True
+        self.work.fill(begin)
+        self.worth = float(problem.value.mean()) if len(problem) else 1.0
+        self.best, self.value = self.work.keep(), self.work.value
+        best_of = np.zeros(problem.requests)
+        np.maximum.at(best_of, problem.request, problem.value)
+        self.bound = float(best_of.sum())
+        self.steps, self.stopped = 0, "search ended"
+        self.length, self.place = _CYCLE, 0
+        self.history: list[tuple[float, float, float]] = []
+        # Until there are prices, some nodes of each request may come in and nothing costs anything.
+        self.guide: BoundStep | None = None
+        self.guides = 0
+        self.prices, self.cost = np.zeros(problem.requests), np.zeros(len(problem))
+        order = np.lexsort((-problem.value, problem.request))
+        first = np.searchsorted(problem.request[order], np.arange(problem.requests))
+        rank = np.arange(len(order)) - first[problem.request[order]]
+        self.candidates = self.work.candidates(np.sort(order[rank < _FIRST]))
+        self.pair = ThreadPoolExecutor(2) if workers > 1 and len(problem) > _WHOLE else None
+
+    def settle(self, nodes: IntArray) -> bool:
+        """Put ``nodes`` in with contacts shared out as a linear program says; whether all of them hold."""
+        coupling = couple(self.problem)
+        taken = np.zeros(len(self.problem))
+        taken[nodes] = 1.0
+        limit = coupling.limit - coupling.nodes @ taken + _ROUNDING * ~coupling.equal
+        gain = np.zeros(len(coupling.low))
+        gain[coupling.contact] = gain[
+            coupling.sent
+        ] = -1.0  # Sending takes energy: no more of it than needed.
+        found = whole(
+            Program(
+                gain=gain,
+                rows=coupling.extra,
+                below=np.where(coupling.equal, limit, -np.inf),
+                above=limit,
+                low=coupling.low,
+                high=coupling.high,
+                whole=coupling.whole,
+            )
+        )
+        everyone = np.arange(self.problem.satellites)
+        return found.x is not None and self.work.adopt(everyone, nodes, found.x[coupling.contact])
+
+    def late(self) -> bool:
+        return time.monotonic() > self.until
+
+    def done(self) -> bool:
+        """Whether to stop, after a step."""
+        self.history.append((time.monotonic() - self.began, self.value, self.bound))
+        self.progress(self.value, self.bound, "planning")
+        if self.bound - self.value <= max(self.target * self.bound, _ROUNDING):
+            self.stopped = "proven"
+        elif self.most is not None and self.steps >= self.most:
+            self.stopped = "work"
+        elif self.late():
+            self.stopped = "wall"
+        else:
+            return False
+        return True
+
+    def go(self) -> None:
+        if self.done():
+            return
+        problem = self.problem
+        by_worth = np.lexsort((problem.end_s - problem.start_s, -problem.value))
+        self.work.fill(by_worth)
+        self.note()
+        relaxation = Relaxation(problem, couple(problem), Graph(problem, workers=self.workers))
+        self.search = Search(relaxation)
+        rounds = bounds(relaxation, over=self.late)
+        with ThreadPoolExecutor(1) as pool:
+            if self.beside_bound(rounds, pool):
+                return
+        failures = 0
+        if self.few() and self.whole(failures):
+            return
+        while failures <= _PATIENCE:
+            before = self.value
+            if self.cycle():
+                return
+            failures = 0 if self.value > before * (1 + _PROGRESS) else failures + 1
+            if self.whole(failures):
+                return
+
+    def beside_bound(self, rounds: Iterator[BoundStep], pool: ThreadPoolExecutor) -> bool:
+        """Rounds of the bound, and batches beside them; whether to stop."""
+        step: BoundStep | None = None
+        while True:
+            coming = pool.submit(next, rounds, None)
+            over = False
+            try:
+                if step is not None:
+                    self.take(step)
+                for _ in range(_BESIDE):
+                    self.batch(alone=True)
+                    over = self.done()
+                    if over:
+                        break
+                step = coming.result()
+            except BaseException:
+                self.until = -math.inf  # Ctrl-C: the round ends as if it were late.
+                raise
+            if step is not None:
+                self.bound = min(self.bound, step.bound)
+            if over or self.done():
+                return True
+            if step is None:
+                return self.guide is None
+            if step.last:
+                self.take(step)
+                return False
+
+    def take(self, step: BoundStep) -> None:
+        """Go by the prices and shares of ``step`` from now on; its shares are a first plan too."""
+        problem, coupling = self.problem, self.search.relaxation.coupling
+        self.guide = step
+        self.guides += 1
+        self.prices = step.prices.requests
+        self.cost = np.maximum(coupling.nodes.T @ step.prices.rows, 0.0)
+        near = np.flatnonzero((step.slack <= _NEAR * self.worth) | (step.shares > 1e-3))
+        self.candidates = self.work.candidates(near)
+        fresh = InsertionPlan(problem)
+        fresh.state.frozen[:] = self.work.state.frozen
+        if len(coupling.contact):
+            fresh.state.reserve[:] = np.clip(step.extra[coupling.contact], 0.0, 1.0)
+        fresh.fill(np.flatnonzero(fresh.state.frozen))
+        shared = np.flatnonzero(step.shares > 1e-3)
+        fresh.fill(shared[np.lexsort((-problem.value[shared], -step.shares[shared]))])
+        fresh.fill(near[np.argsort(step.slack[near], kind="stable")])
+        if fresh.value > self.value - 0.03 * self.bound and self.guides <= 3:
+            self.work.restore(fresh.keep())
+            self.twin.restore(fresh.keep())
+            self.note()
+            self.place = 0
+
+    def note(self) -> None:
+        """Keep the plan if it is the best."""
+        for work in (self.work, self.twin):
+            value = work.value
+            if value > self.value + _ROUNDING:
+                self.best, self.value = work.keep(), value
+
+    def batch(self, *, alone: bool = False) -> None:
+        """Changes at the heat of the moment, of two plans (one if ``alone``); then a longer cycle begins."""
+        if self.place >= self.length:
+            self.place, self.length = 0, min(2 * self.length, _LONGEST)
+            self.work.restore(self.best)
+            self.twin.restore(self.best)
+        hot, cold = _HOT * self.worth, _COLD * self.worth
+        now, then = (hot * (cold / hot) ** ((self.place + k) / self.length) for k in (0, 1))
+        number = self.seed * 1_000_003 + self.steps
+        moves = min(max(_MOVES, self.problem.requests // 4), 20 * len(self.candidates.nodes))
+
+        def change(work: InsertionPlan, number: int) -> None:
+            work.rethread(self.candidates, self.prices, self.cost, moves, now, then, _SPAN_S, number)
+            work.anneal(self.candidates, 3 * moves, now, then, number)
+
+        if moves and alone:
+            change(self.work, number)
+        elif moves:
+            numbers = (number, number + 500_009)
+            if self.pair is None:
+                for each in zip((self.work, self.twin), numbers, strict=True):
+                    change(*each)
+            else:
+                list(self.pair.map(change, (self.work, self.twin), numbers))
+        self.place += 1
+        self.steps += 1
+        self.note()
+
+    def cycle(self) -> bool:
+        """Batches until the cycle is over; whether to stop."""
+        while True:
+            self.batch()
+            if self.done():
+                return True
+            if self.place >= self.length:
+                return False
+
+    def few(self) -> bool:
+        """Whether a whole-number program of all that can be in a better plan is quickly solved."""
+        assert self.guide is not None
+        return int((self.guide.slack <= self.bound - self.value + _ROUNDING).sum()) <= _FEW
+
+    def whole(self, failures: int) -> bool:
+        """All that can be in a better plan, or a part of it, as a whole-number program; whether to stop."""
+        assert self.guide is not None
+        problem, search = self.problem, self.search
+        most = self.bound - self.value + _ROUNDING
+        useful = self.guide.slack <= most
+        everyone = np.arange(problem.satellites)
+        self.work.restore(self.best)
+        search.read(self.work)
+        everything = int(useful.sum()) <= _WHOLE
+        free: BoolArray | None = None
+        if not everything:
+            useful &= self.guide.slack <= _NEAR * self.worth * (1 + failures)
+            width = problem.horizon_s * min(1.0, 0.1 * _WHOLE / max(1, int(useful.sum())))
+            begin = self.rng.uniform(-width / 2, problem.horizon_s - width / 2)
+            free = (problem.start_s >= begin) & (problem.start_s < begin + width)
+        free_now = ~self.work.state.frozen if free is None else free & ~self.work.state.frozen
+        limit = None if math.isinf(self.until) else max(0.1, self.until - time.monotonic())
+        gained = search.improve(
+            everyone,
+            useful,
+            free=free_now,
+            limit_s=limit,
+            nodes=100_000 if everything else 20,
+            gap=self.target if everything else 2e-4,
+            seed=self.seed,
+        )
+        if self.late():
+            return self.done()  # What it found in part of a step could not be had again.
+        if everything:
+            self.bound = min(self.bound, max(search.value, search.proven))
+        if gained > 0 and search.write(self.work):
+            self.note()
+            self.twin.restore(self.best)
+        self.steps += 1
+        return self.done() or everything
+
+    def plan(self, left: IntArray) -> PathPlan:
+        """What there is."""
+        self.work.restore(self.best)
+        nodes, sendings = self.work.nodes, self.work.sendings()
+        if faults := violations(self.problem, nodes.tolist(), sendings):
+            raise AssertionError(f"the solver broke a rule: {faults[0]}")
+        value = self.work.value
+        return PathPlan(
+            nodes=tuple(left[nodes].tolist()),
+            sendings=tuple(sendings),
+            value=value,
+            bound=max(self.bound, value),
+            steps=self.steps,
+            history=tuple(self.history),
+            stopped=self.stopped,
+        )
