@@ -157,7 +157,7 @@ def plain_cp_sat(problem: PathProblem, wall_s: float, *, seed: int = 0, workers:
         "cpu_s": round(time.process_time() - cpu, 1),
     }
     if status not in (cp_model.OPTIMAL, cp_model.FEASIBLE):
-        return {**told, "value": None}
+        return {**told, "value": None, "found": "no plan in this time"}
     nodes = [int(chosen[i]) for i, b in enumerate(x) if solver.boolean_value(b)]
     sendings = [
         Sending(contact=c, bits=min(solver.value(sent[c]) * _BITS, _whole_bits(problem, c)))

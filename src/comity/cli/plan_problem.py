@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json as json_text
 import math
+import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -75,6 +76,8 @@ def solve(
     if work_limit is None and wall_s is None:
         wall_s = DEFAULT_WALL_S
     stop = Stop(wall_s=wall_s, work=work_limit, gap=gap)
+    if out is not None:
+        _can_be_written(out)
     with progress_bar("planning") as progress:
         source, public = read_source(problem, progress)
         before, of = (None, None) if previous is None else _plan_and_hash(previous)
@@ -255,6 +258,15 @@ def _write(
     return [write_text(folder / name, text) for name, text in files.items()]
 
 
+def _can_be_written(folder: Path) -> None:
+    """Refuse now what could not be written after a long search."""
+    there = next(path for path in (folder, *folder.absolute().parents) if path.exists())
+    if not there.is_dir():
+        raise InputError(f"cannot write to {folder}: {there} is a file, --out takes a folder")
+    if not os.access(there, os.W_OK | os.X_OK):
+        raise InputError(f"cannot write to {folder}: no permission in {there}; give another --out")
+
+
 def _pretty(data: object) -> str:
     return json_text.dumps(data, indent=1, ensure_ascii=False, allow_nan=False) + "\n"
 
@@ -264,7 +276,7 @@ def _show(report: dict[str, object]) -> None:
     requests = report["requests"]
     table = Table(title=f"plan of {report['problem'] or 'the problem'}", show_header=False)
     table.add_row("value", f"{number['value']:,.10g}")
-    table.add_row("upper bound", f"{number['upper']:,.10g}, by {report['method']}")
+    table.add_row("upper bound", f"{number['upper']:,.9g}, by {report['method']}")
     table.add_row("bound holds for", str(report["upper_for"]))
     table.add_row("gap", f"{number['gap']:.3%}" if math.isfinite(number["gap"]) else "unknown")
     if isinstance(requests, dict):

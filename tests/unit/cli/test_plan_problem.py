@@ -62,3 +62,12 @@ def test_a_bad_problem_is_one_line(run: Run, tmp_path: Path, content: str, says:
     assert err.strip().startswith(f"comity: {path}: ") and says in err
     code, _, err = run("solve", str(path), "--work-limit", "-1")
     assert code == 2 and "must be above 0" in err
+
+
+def test_an_out_that_cannot_be_a_folder_is_refused_before_the_search(run: Run, tmp_path: Path) -> None:
+    (tmp_path / "taken").write_text("kept")
+    absent = tmp_path / "absent.json"  # read only after --out was looked at
+    code, _, err = run("solve", str(absent), "--out", str(tmp_path / "taken" / "plan"))
+    assert code == 2
+    assert "is a file, --out takes a folder" in err
+    assert (tmp_path / "taken").read_text() == "kept"

@@ -373,3 +373,47 @@ def test_an_impossible_fair_part_is_told() -> None:
         solve_fair(both, stop=SOON)
     with pytest.raises(InputError, match=r"fair fraction 1\.5"):
         with_fairness(pool(), list[Alone](), fraction=1.5)
+
+
+def test_all_that_several_rules_forbid_is_named() -> None:
+    """Two combinations and a full sack keep a request out: who makes room for all of them are rivals."""
+    task = problem(
+        {"a": 5, "b": 4, "c": 3, "out": 6},
+        *(chance(id, id, start) for id, start in (("a", 0), ("b", 100), ("c", 200), ("out", 300))),
+        forbidden=(Forbidden(opportunities=("a", "out")), Forbidden(opportunities=("b", "out"))),
+        capacities=(Capacity(id="k", most=1, opportunities=("c", "out"), amounts=(1, 1)),),
+    )
+    acts = tuple(Activity(opportunity=id, start_s=at) for id, at in (("a", 0.0), ("b", 100.0), ("c", 200.0)))
+    plan = Plan(
+        activities=acts, value=12.0, tier_values={1: 12.0}, upper=18.0, upper_for="", method="", solver=""
+    )
+    (reason,) = reasons(task, plan)
+    assert (reason.code, {r.opportunity for r in reason.rivals}) == ("forbidden", {"a", "b", "c"})
+    assert (reason.gain, reason.loss) == (6, 12)
+
+
+def test_an_interrupt_of_a_fair_search_ends_all_of_it() -> None:
+    """Solutions still to come are given a second each, not their part of the time."""
+    asked: list[float | None] = []
+
+    class Interrupted(BaselineSolver):
+        def solve(
+            self, problem: PlanningProblem, *, seed: int, stop: Stop, progress: Progress = silent
+        ) -> Plan:
+            asked.append(stop.wall_s)
+            plan = BaselineSolver.solve(self, problem, seed=seed, stop=SOON, progress=progress)
+            return replace(plan, stopped="interrupted")
+
+    task = problem(
+        {},
+        chance("x", "a", 0, "p"),
+        chance("y", "b", 0, "q"),
+        requests=(Request(id="a", value=5, partner="n"), Request(id="b", value=4, partner="m")),
+        satellites=(Satellite(id="p", partner="n"), Satellite(id="q", partner="m")),
+        partners=(Partner(id="n"), Partner(id="m")),
+    )
+    stop = Stop(wall_s=1000.0)
+    alone = alone_values(task, ["n", "m"], solver=Interrupted(), stop=stop)
+    found = solve_fair(with_fairness(task, alone, fraction=1.0), alone=alone, solver=Interrupted(), stop=stop)
+    assert asked == [500.0, 1.0, 1.0]
+    assert (found.plan.value, found.plan.stopped) == (9, "interrupted")

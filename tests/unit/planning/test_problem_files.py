@@ -76,6 +76,13 @@ def test_the_shipped_schema_is_the_one_of_the_types() -> None:
         ({"forbidden": (Forbidden(opportunities=("a", "zz")),)}, "forbidden combination: 'zz'"),
         ({"capacities": (Capacity(id="c", most=1, opportunities=("a",), amounts=()),)}, "and 0 amounts"),
         ({"satellites": (Satellite(id="s", memory_bits=1.0, stored_bits=2.0),)}, "stores 2 bits"),
+        ({"horizon_s": 1e18}, r"horizon is 1e\+18 s, at most 1e\+09 s"),
+        ({"requests": tuple(replace(r, value=1e308) for r in GOOD.requests)}, r"sum to inf, at most 1e\+15"),
+        (
+            {"opportunities": (opportunity("a", 10.0, end_s=90.0, step_s=1e-9),)},
+            "give a step_s above 1e-09 s",
+        ),
+        ({"previous": (Activity(opportunity="a", start_s=100.0),) * 2}, "previous plan has 'a' twice"),
         ({"satellites": (Satellite(id="s", slew=Slew(rate_rad_s=1.0)),)}, "both a rate and an acceleration"),
         (
             {"frozen": (Activity(opportunity="a", start_s=90.0),)},

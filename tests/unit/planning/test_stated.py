@@ -15,8 +15,10 @@ from comity.planning.dispatch import solver_for
 from comity.planning.paths.generate import generate_problem, standard
 from comity.planning.paths.stated import FleetSolver, ProgramSolver, beyond_fleet, beyond_program
 from comity.planning.problem import (
+    Activity,
     Battery,
     Capacity,
+    Contact,
     Duty,
     Forbidden,
     Group,
@@ -30,6 +32,7 @@ from comity.planning.problem import (
     Share,
     Slew,
     SlewPiece,
+    Station,
     Transition,
     judge,
 )
@@ -233,3 +236,46 @@ def test_each_problem_goes_to_the_solver_that_can_say_it() -> None:
         requests=(Request(id="a", value=1), Request(id="b", value=1, tier=2)),
     )
     assert solver_for(strict).name == "baseline"
+
+
+def test_a_pass_counts_for_the_period_of_its_first_view() -> None:
+    """Its second view starts outside all periods: bounds and plans of both solvers count it all the same."""
+    request = Request(id="r", value=20, views=2, periods=((0, 100), (500, 600)))
+    views = [
+        chance("a", "r", 90, view="fore", pass_id="p", probability=0.5),
+        chance("b", "r", 200, view="aft", pass_id="p", probability=0.5),
+    ]
+    task = problem([request], views)
+    assert solved(task).value == pytest.approx(5)
+    plain = BaselineSolver(patience=5).solve(task, seed=0, stop=Stop(work=1.0))
+    assert plain.value == pytest.approx(5)
+    assert plain.upper >= 5
+
+
+def test_a_previous_activity_that_serves_nobody_is_still_worth_its_churn_price() -> None:
+    useless = chance("old", "r", 300, probability=0.0)
+    task = problem(
+        [Request(id="r", value=1, periods=((0, 100),)), Request(id="q", value=7)],
+        [useless, chance("q", "q", 20)],
+        previous=(Activity(opportunity="old", start_s=300.0),),
+        churn_price=5.0,
+    )
+    plan = solved(task)
+    assert (ids(plan), plan.value) == ({"old", "q"}, pytest.approx(7))
+    assert plan.upper >= 7
+
+
+def test_what_need_not_be_sent_is_not_sent_where_the_battery_would_not_last() -> None:
+    """The memory holds all of it; sending it would cost 50 J that are not there, keeping it just fits."""
+    battery = Battery(capacity_j=200, initial_j=150, least_j=50, imaging_w=10, sending_w=10)
+    task = problem(
+        [Request(id="r", value=3)],
+        [chance("o", "r", 100, bits=50.0)],
+        satellites=(Satellite(id="s", memory_bits=100, battery=battery),),
+        stations=(Station(id="st"),),
+        contacts=(Contact(id="c", satellite="s", station="st", start_s=200, end_s=300, rate_bps=10),),
+    )
+    for solver in (BaselineSolver(patience=5), ProgramSolver(patience=5)):
+        plan = solver.solve(task, seed=0, stop=Stop(work=1.0))
+        assert judge(task, plan).violations == ()
+        assert (plan.value, plan.downlinks) == (3, ())

@@ -23,6 +23,8 @@ from comity.planning.baseline.worth import best_alone
 from comity.planning.problem import Opportunity, Plan, PlanningProblem, judge_parts, worth_of
 from comity.planning.solver import Stop
 
+#: An interrupt ends all solutions that belong together: those still to come take this long.
+_INTERRUPTED, _HURRY = "interrupted", Stop(wall_s=1.0)
 #: Weighted problems solved besides the one without fairness, and weights tried by repairing alone.
 _ROUNDS = 3
 _WEIGHTS = (0.25, 0.5, 1.0, 2.0, 4.0, 16.0)
@@ -131,6 +133,8 @@ def alone_values(
     for name in names:
         task = alone_problem(problem, name)
         plan = (solver or solver_for(task)).solve(task, seed=seed, stop=part, progress=progress)
+        if plan.stopped == _INTERRUPTED:
+            part = _HURRY
         filled = carried(task, plan.activities, plan.downlinks)
         fill_all(filled)
         plan = better(task, plan, [filled])
@@ -187,17 +191,22 @@ def solve_fair(
     least = _least(problem)
     free_problem = _without_fairness(problem)
     chosen = solver or solver_for(free_problem)
-    free = chosen.solve(free_problem, seed=seed, stop=_part(stop, 0.5) if least else stop, progress=progress)
+    alone = tuple(alone)
+    hurried = any(a.plan.stopped == _INTERRUPTED for a in alone)
+    half = _HURRY if hurried else _part(stop, 0.5) if least else stop
+    free = chosen.solve(free_problem, seed=seed, stop=half, progress=progress)
+    hurried = hurried or free.stopped == _INTERRUPTED
     filled = carried(free_problem, free.activities, free.downlinks)
     fill_all(filled)
     free = better(free_problem, free, [filled])
     if not _lacking(problem, free):
+        free = replace(free, stopped=_INTERRUPTED) if hurried and free.stopped != "proven" else free
         return FairPlan(problem=problem, plan=free, free=free, price=0.0, price_least=0.0, price_most=0.0)
     candidates = [*_together(problem, alone), *_repaired(problem, free)]
     upper, method = free.upper, f"{free.method}, without fairness"
     weights = dict.fromkeys(least, 0.0)
     spent, latest = free.work, free
-    for _ in range(_ROUNDS):
+    for _ in range(0 if hurried else _ROUNDS):
         for p in _lacking(problem, latest):
             weights[p] = 2 * weights[p] if weights[p] else 0.5
         for p in least:
@@ -224,7 +233,7 @@ def solve_fair(
         solver=f"{free.solver}, fair",
         seed=seed,
         work=spent,
-        stopped="search ended" if latest.stopped == "proven" else latest.stopped,
+        stopped=_INTERRUPTED if hurried else "search ended" if latest.stopped == "proven" else latest.stopped,
     )
     if plan.upper - plan.value <= _PROVEN * plan.upper:
         plan = replace(plan, stopped="proven")

@@ -21,20 +21,25 @@ ReasonCode = Literal[
 #: Acquisitions looked at that could make room where a resource is full.
 _MOST_HOLDERS = 64
 #: How many rules, one behind the other, are looked into.
-_MOST_RULES = 4
+_MOST_RULES = 64
 
 
 @dataclass(frozen=True, slots=True)
 class Block:
     """A rule that keeps a slot out; ``holders``: who could make room, cheapest first.
 
-    ``together``: only all of them do.
+    ``together``: only all of them do. ``rule``: which of several of its code it is.
     """
 
     code: ReasonCode
     text: str
     holders: tuple[str, ...] = ()
     together: bool = False
+    rule: object = None
+
+    def gone_in(self, now: Block | None) -> bool:
+        """Whether this rule is not the one that is in the way ``now``."""
+        return now is None or (now.code, now.rule) != (self.code, self.rule)
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,7 +138,7 @@ class Trial(Standing):
             self.take_out(holders[:count])
             now = self._against_all(slots)
             self.back(mark)
-            return now is None or now.code != block.code
+            return block.gone_in(now)
 
         low, high = 0, 1
         while not clears(high):
@@ -153,7 +158,7 @@ class Trial(Standing):
             self.take_out(x for x in kept if x != id)
             now = self._against_all(slots)
             self.back(mark)
-            if now is None or now.code != block.code:
+            if block.gone_in(now):
                 kept.remove(id)
         return set(kept)
 
@@ -202,7 +207,7 @@ class Trial(Standing):
             if all(id == o.id or id in self.taken for id in rule):
                 rest = [id for id in rule if id != o.id]
                 text = f"must not be taken together with {', '.join(rest)}." if rest else "is forbidden."
-                return Block("forbidden", text, self._order(rest))
+                return Block("forbidden", text, self._order(rest), rule=rule)
         for sack, amount in self._sacks.get(o.id, ()):
             if self._held[sack.id] + amount > sack.most * (1 + 1e-12):
                 held = dict(zip(sack.opportunities, sack.amounts, strict=True))
@@ -211,7 +216,7 @@ class Trial(Standing):
                     f"{sack.most:,.6g} are taken."
                 )
                 amounts = {id: held[id] for id in sack.opportunities if id in self.taken}
-                return Block("capacity", text, self._cheapest_of(amounts))
+                return Block("capacity", text, self._cheapest_of(amounts), rule=sack.id)
         share = next(s for s in self.problem.shares if not self._within(s, o, request))
         return self._share_used(share)
 
@@ -241,7 +246,8 @@ class Trial(Standing):
             f"{seconds:,.6g}{most} s of imaging are used."
         ).replace(" s s ", " s ")
         by_count = share.most_count is not None and len(own) >= share.most_count
-        return Block("share", text, self._cheapest(own, lambda s: 1.0 if by_count else s.end_s - s.start_s))
+        holders = self._cheapest(own, lambda s: 1.0 if by_count else s.end_s - s.start_s)
+        return Block("share", text, holders, rule=share)
 
     def _on_duty_too_long(self, duty: Duty, satellite: Satellite, slot: Slot) -> Block:
         acts = self.acts[satellite.id]
@@ -264,7 +270,7 @@ class Trial(Standing):
             used = {s.opportunity.id: float(a <= s.start_s < b) for s in inside}
             if long:
                 used = {s.opportunity.id: min(s.end_s, b) - max(s.start_s, a) for s in inside}
-            return Block("duty", text, self._cheapest_of(used))
+            return Block("duty", text, self._cheapest_of(used), rule=(a, b, long))
         return Block("duty", f"would break a duty limit of {satellite.id}.")
 
     def _resource(self, satellite: Satellite, slot: Slot, request: Request) -> Block | None:
@@ -283,6 +289,8 @@ class Trial(Standing):
             block = self._too_weak(satellite, slot, acts)
         for d in links:
             self.sending.drop(d)
+        if block is not None and self._resources(satellite, slot) is not None:
+            return None  # without being sent
         return block
 
     def _too_full(self, satellite: Satellite, slot: Slot, over: tuple[float, float]) -> Block:
@@ -386,4 +394,4 @@ class Trial(Standing):
 
 
 def _gbit(bits: float) -> str:
-    return f"{bits / 1e9:,.1f} Gbit"
+    return f"{bits / 1e9:,.6g} Gbit"

@@ -79,10 +79,15 @@ class _Finder:
             self.barred[o.id] = why_barred(plan.problem, o, request)
             return []
         best: dict[frozenset[str], tuple[float, Slot]] = {}
+        earlier = []
+        if request.views > 1:
+            held = (s for s in plan.of_request[request.id] if s.opportunity.satellite == o.satellite)
+            earlier = [s.start_s for s in held if s.opportunity.pass_id == o.pass_id]
         free: list[Slot] = []
         open_ = False
         for start in starts:
-            period = _period(request, start)
+            # A pass counts for the period of its first view.
+            period = _period(request, min([start, *earlier, *(s.start_s for s in beside)]))
             if period is None or period in self._full:
                 continue
             open_ = True

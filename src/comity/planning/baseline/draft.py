@@ -176,13 +176,15 @@ class Draft:
     def _spaced(self, slot: Slot) -> bool:
         """Tries: not too many in a period, not too near each other."""
         request = self.requests[slot.opportunity.request]
-        period = _period(request, slot.start_s)
-        if period is None:
-            return False
         passes: dict[tuple[str, str | None], list[float]] = defaultdict(list)
+        own: tuple[str, str | None] = "", None
         for each in (*self.of_request[request.id], slot):
             o = each.opportunity
-            passes[(o.id, None) if request.views == 1 else (o.satellite, o.pass_id)].append(each.start_s)
+            own = (o.id, None) if request.views == 1 else (o.satellite, o.pass_id)
+            passes[own].append(each.start_s)
+        period = _period(request, min(passes[own]))  # of the slot's pass, the last one put in
+        if period is None:
+            return False
         starts = sorted(min(p) for p in passes.values())
         if any(b - a < request.spacing_s for a, b in pairwise(starts)):
             return False
@@ -243,7 +245,8 @@ class Draft:
             sent = self.sending.of[satellite.id]
             if any(d.start_s < slot.end_s + gap and slot.start_s - gap < d.end_s for d in sent):
                 return None
-        links = self.sending.place(slot, self.requests[slot.opportunity.request], acts)
+        request = self.requests[slot.opportunity.request]
+        links = self.sending.place(slot, request, acts)
         if links is None:
             return None
         for d in links:
@@ -251,7 +254,12 @@ class Draft:
         good = self.sending.fits(satellite, acts) and self._powered(satellite, acts)
         for d in links:
             self.sending.drop(d)
-        return links if good else None
+        if good:
+            return links
+        # What is sent only to make room may stay: the battery may last, and the memory hold, without.
+        wanted = request.deliver_within_s is not None or request.deliver_by_s is not None
+        without = links and not wanted and self.sending.fits(satellite, acts)
+        return [] if without and self._powered(satellite, acts) else None
 
     def _powered(self, satellite: Satellite, acts: list[Slot]) -> bool:
         charge = self._charge.get(satellite.id)

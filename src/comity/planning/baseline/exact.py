@@ -193,7 +193,8 @@ class ExactModel:
         found: dict[int, list[int]] = defaultdict(list)
         for k in members:
             for j, (a, b) in enumerate(request.periods):
-                if a <= self.slots[k].start_s < b:
+                # A pass counts for the period of its first view: the others may start later.
+                if a <= self.slots[k].start_s and (self.slots[k].start_s < b or request.views > 1):
                     found[j].append(k)
         return found
 

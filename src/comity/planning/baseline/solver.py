@@ -153,7 +153,7 @@ class BaselineSolver:
             raise StateError(f"no valid plan was found: {first.kind}: {first.text}")
         value = found.worth.value
         upper = max(best.upper, value)
-        if upper - value <= PROVEN * upper and best.stopped != "interrupted":
+        if upper - value <= PROVEN * abs(upper) and best.stopped != "interrupted":
             best.stopped = "proven"
         return Plan(
             activities=best.activities,
@@ -208,7 +208,7 @@ class Search:
             self.best.stopped = "wall"
         else:
             gap = self.best.upper - sum(self.best.worth)
-            return self.best.fair and gap <= max(self.stop.gap, PROVEN) * self.best.upper
+            return self.best.fair and gap <= max(self.stop.gap, PROVEN) * abs(self.best.upper)
         return True
 
     def greedy(self) -> None:
@@ -229,7 +229,7 @@ class Search:
         for k, request in enumerate(requests):
             if k % 64 == 0 and (self.deadline.passed or self._worked_out()):
                 return
-            if k % 512 == 0:
+            if k % 512 == 0 or k in (64, 128, 256):
                 self._report()
                 if k:  # an interrupt finds the best so far
                     self.best.offer(self.draft)

@@ -35,12 +35,19 @@ MOST_SATELLITES, MOST_REQUESTS = 2_000, 100_000
 _LEAST_HOURS, _MOST_HOURS = 0.5, 72.0
 #: The largest fleet's plan covers a span of its rolling day; see :func:`standard`.
 _ROLLING_FROM, _ROLLING_S, _ROLLING_BEGINS_S = 400, 6_300.0, 28_800.0
-_ORBIT_S = 5_700.0
-_MOST_PER_ORBIT = 16.0
+#: Daily acquisitions of a satellite that the recipe's figures are meant for, and how far they are scaled.
+_EVEN, _LEAST_EASE, _MOST_EASE = 100.0, 0.4, 1.6
+#: Satellites times requests up to which targets are taken from farther off (least elevation, degrees).
+_WIDE, _WIDE_DEG, _NARROW_DEG = 100_000, 52.0, 58.0
 
 
 def standard(satellites: int, requests: int, *, seed: int = 0, hours: float | None = None) -> Recipe:
     """The recipe for a fleet and its demand: supply of power, memory and contact time somewhat below it.
+
+    Time is not what is short, unless the demand is far above a day's acquisitions: agile satellites see each
+    place often enough. A day plan begins with charged batteries and memories partly full; a third of the
+    fleet is short over the whole day of each resource, so that what to spare it for is one choice, not one
+    per orbit. Power, memory or contacts without limit would serve nearly all.
 
     ``hours``: None for a day, or 105 minutes of a rolling plan where there are 400 satellites or more.
     Raises :class:`InputError` for sizes out of range.
@@ -54,34 +61,35 @@ def standard(satellites: int, requests: int, *, seed: int = 0, hours: float | No
         raise InputError(f"{hours:g} hours: an instance lasts {_LEAST_HOURS:g} … {_MOST_HOURS:g}")
     rolling = satellites >= _ROLLING_FROM if hours is None else 3600.0 * hours <= made.SHORT_S
     horizon = (_ROLLING_S if rolling else made.DAY_S) if hours is None else 3600.0 * hours
-    # Acquisitions per satellite that would serve every request: in a day, and per orbit.
+    # Acquisitions of each satellite in a day that would serve every request: supply follows demand.
     daily = requests / satellites * made.DAY_S / horizon
-    wanted = daily * _ORBIT_S / made.DAY_S
-    ease = min(1.0, max(0.6, daily / 100.0))  # where demand is low, supply must be lower still to matter
+    ease = min(_MOST_EASE, max(_LEAST_EASE, (daily / _EVEN) ** 1.15))
     usual = Recipe(
         satellites=satellites,
         requests=requests,
         seed=seed,
         horizon_s=horizon,
-        memory=round(min(100.0, max(40.0, 0.6 * daily)), 1),
-        send_bps=round(6.0e8 * ease, -7),
-        per_orbit=round(min(_MOST_PER_ORBIT, wanted * (0.55 + 0.6 * ease)), 2),
+        min_elevation_deg=_WIDE_DEG if satellites * requests <= _WIDE else _NARROW_DEG,
+        memory=round(69.0 * ease, 1),
+        send_bps=round(6.9e8 * ease, -7),
+        per_orbit=round(8.75 * ease, 2),
+        charged=round(min(1.0, ease), 2),
     )
     if not rolling:
         return usual
     return replace(
         usual,
         begin_s=_ROLLING_BEGINS_S,
-        min_elevation_deg=72.0,
+        min_elevation_deg=76.0,
         polar=4,
         home=8,
         antennas=2,
         shared=True,
         memory=50.0,
         send_bps=4.0e8,
-        per_orbit=round(min(4.0, 0.25 * wanted), 2),
-        stock=0.96,
-        charged=0.05,
+        per_orbit=7.0,
+        stock=0.87,
+        charged=0.14,
     )
 
 

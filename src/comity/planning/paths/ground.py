@@ -42,7 +42,7 @@ HOME = (
     ("Awarua", 168.4, -46.5),
 )
 _SOUTH_DEG, _NORTH_DEG = -56.0, 68.0
-_SPREAD_DEG = 2.0
+_SPREAD_DEG = 4.0
 #: Sine of the Sun's elevation.
 _BRIGHT = 0.25
 _MIN_ELEVATION_DEG = 5.0

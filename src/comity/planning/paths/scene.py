@@ -37,14 +37,14 @@ _SLACK_S = 1.0
 _IN_PLANE = 6
 #: Part of a low orbit that lies in the Earth's shadow at most.
 _MOST_SHADE = 0.4
-#: Of a class of 100–300 kg: instrument (bit/s, W), turn to a target (J), platform and transmitter (W),
-#: capacity of the battery (J), the part of it that may be used.
+#: Of a class of 200–500 kg that turns by gyroscopes: instrument (bit/s, W), turn to a target (J), platform
+#: and transmitter (W), capacity of the battery (J), the part of it that may be used.
 RECORD_BPS = 6.0e8
 CAMERA_W, TURN_J, LOAD_W, TRANSMIT_W = 900.0, 6_000.0, 250.0, 60.0
-BATTERY_J, DISCHARGE = 3.0e6, 0.3
+BATTERY_J, DISCHARGE = 5.0e6, 0.3
 #: Of the three kinds of satellite: short of power, of memory, of contact time.
-_MEMORY, _SEND, _POWER = np.array([1.3, 0.65, 1.5]), np.array([1.0, 2.0, 0.6]), np.array([0.6, 1.6, 1.6])
-RATE_RAD_S, ACCELERATION_RAD_S2, SETTLE_S = 0.035, 0.0175, 4.0
+_MEMORY, _SEND, _POWER = np.array([1.3, 0.65, 1.5]), np.array([1.0, 2.0, 0.6]), np.array([0.25, 1.6, 1.6])
+RATE_RAD_S, ACCELERATION_RAD_S2, SETTLE_S = 0.035, 0.035, 2.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,11 +53,12 @@ class Recipe:
 
     ``starts``: start times offered in each window. Means over the fleet, spread by satellite:
     ``memory`` (acquisitions a store holds), ``send_bps``, ``per_orbit`` (acquisitions that the Sun's power
-    sustains). A third of the fleet each is short of power, of memory (its contacts are at a home station,
-    with long gaps) and of contact time (at polar stations, shared by many). ``stock``: part of the memory
-    filled at first, as in a rolling plan, where what is taken last is sent by the next one. ``charged``: part
-    of a battery's spare charge that is there at first. ``deliver``: all that is taken must be down by the end
-    instead, and nothing is stored at first.
+    sustains). A third of the fleet each is short of power (a worn array: it spends the day's first charge,
+    and little comes in beside; its contacts are at polar stations, on each orbit), of memory (fast contacts
+    at a home station by day, with long gaps) and of contact time (a slow transmitter, at a home station).
+    ``stock``: part of the memory filled at first, as in a rolling plan, where what is taken last is sent by
+    the next one. ``charged``: part of a battery's spare charge that is there at first. ``deliver``: all that
+    is taken must be down by the end instead, and nothing is stored at first.
     ``polar``, ``home``: stations of each kind; ``antennas`` at each.
     ``shared``: those short of contact time may also use polar stations. ``begin_s``: when it begins, after
     :data:`EPOCH`. Where it lasts no longer than ``SHORT_S``, requests lie where it is day.
@@ -69,19 +70,19 @@ class Recipe:
     begin_s: float = 0.0
     horizon_s: float = DAY_S
     starts: int = 3
-    min_elevation_deg: float = 58.0
+    min_elevation_deg: float = 52.0
     min_sun_elevation_deg: float = 10.0
-    clustered: float = 0.7
+    clustered: float = 0.3
     slot_s: float = 90.0
     polar: int = 2
     home: int = 4
     antennas: int = 1
     shared: bool = False
-    memory: float = 60.0
-    send_bps: float = 6.0e8
-    per_orbit: float = 8.0
+    memory: float = 69.0
+    send_bps: float = 6.9e8
+    per_orbit: float = 8.75
     stock: float = 0.7
-    charged: float = 0.5
+    charged: float = 1.0
     deliver: bool = False
 
     def __post_init__(self) -> None:

@@ -7,7 +7,7 @@ from scipy.sparse import csr_matrix, hstack, vstack
 
 from comity.planning.paths.insertion import kernels
 from comity.planning.paths.insertion.plan import InsertionPlan
-from comity.planning.paths.linear import Program, whole
+from comity.planning.paths.linear import Answer, Program, whole
 from comity.planning.paths.problem import FloatArray, IntArray
 from comity.planning.paths.relaxation import BoolArray, Relaxation
 from comity.planning.paths.resources import Coupling
@@ -40,48 +40,35 @@ class Search:
         return float(self.relaxation.problem.value[self.taken].sum())
 
     def improve(
-        self,
-        group: IntArray,
-        useful: BoolArray,
-        *,
-        free: BoolArray | None = None,
-        toll: FloatArray | None = None,
-        most: FloatArray | None = None,
-        limit_s: float | None = None,
-        nodes: int = 50,
-        gap: float = 2e-4,
-        seed: int = 0,
+        self, useful: BoolArray, free: BoolArray, *, limit_s: float | None, nodes: int, gap: float, seed: int
     ) -> float:
-        """Plan the satellites of ``group`` anew with the ``useful`` (n,) nodes; what the plan gains.
+        """Plan everything anew with the ``useful`` (n,) nodes; what the plan gains.
 
-        ``free`` (n,): the nodes that may change, None for all; the others stay in the plan or out of it.
-        ``toll`` (r,): taken off a node's value, so that requests are left to others; what is found then
-        replaces what was, better or not. ``most`` (q,): upper limits on the resources' variables.
-        ``nodes``: of the solver's tree, at most.
+        ``free`` (n,): the nodes that may change; the others stay in the plan or out of it. ``nodes``: of the
+        solver's tree, at most.
         """
-        part = _Part(self, group, useful, free, toll, most)
-        least = self.relaxation.coupling.low.copy()
-        for tries in range(_BATTERY_TRIES):
-            found = whole(
-                part.program(least), limit_s=limit_s, nodes=nodes, gap=gap, hint=part.hint(), seed=seed
-            )
-            if tries == 0:
-                self.proven = found.bound
+        everyone = np.arange(self.relaxation.problem.satellites)
+        part = Part(self, everyone, useful, free)
+        return self.accept(part, part.solve(limit_s=limit_s, nodes=nodes, gap=gap, seed=seed))
+
+    def accept(self, part: Part, found: Answer) -> float:
+        """Take over what was ``found`` for a part, if it is better and holds; what the plan gains."""
+        self.proven = found.bound
+        for _ in range(_BATTERY_TRIES):
             if found.x is None:
                 return 0.0
             kept, value = (self.taken.copy(), self.extra.copy()), self.value
             part.put(found.x)
             # The rows leave out what a battery does between checkpoints: the simulation decides.
-            dips = self._dips(group)
-            better = self.value > value + _ROUNDING
-            if not dips and (better or toll is not None):
+            dips = self._dips(part.group)
+            if self.value > value + _ROUNDING and not dips:
                 return self.value - value
+            better = self.value > value + _ROUNDING
             self.taken, self.extra = kept
-            if not dips or not (better or toll is not None):
+            if not better:
                 return 0.0
-            for s, dip in dips.items():
-                least[self.relaxation.coupling.charge & (self.relaxation.coupling.satellite == s)] += dip
-            least = np.minimum(least, self.relaxation.coupling.high)
+            part.spare(dips)
+            found = part.solve(again=True)
         return 0.0
 
     def read(self, plan: InsertionPlan) -> None:
@@ -160,69 +147,102 @@ def _defines(coupling: Coupling) -> IntArray:
     return found
 
 
-class _Part:
-    """The program of a part of the plan, the rest being as it is."""
+class Part:
+    """The program of a part of the plan, the rest being as it is.
+
+    The satellites of ``group``, with their nodes that are ``free`` and ``useful`` (n,) or in the plan.
+    ``portion``: of what is left of an antenna (others may be given the rest at the same time). ``denied``
+    (r,): requests that the part leaves alone.
+    """
 
     def __init__(
         self,
         search: Search,
         group: IntArray,
         useful: BoolArray,
-        free: BoolArray | None,
-        toll: FloatArray | None,
-        most: FloatArray | None,
+        free: BoolArray,
+        *,
+        portion: float = 1.0,
+        denied: BoolArray | None = None,
     ) -> None:
-        self.search = search
+        self.search, self.group = search, group
         relaxation = search.relaxation
         problem, coupling, graph = relaxation.problem, relaxation.coupling, relaxation.graph
         of_group = np.zeros(problem.satellites, np.bool_)
         of_group[group] = True
         own = of_group[problem.satellite]
-        self.mine = own if free is None else own & free
+        self.mine = own & free
         others = search.taken & ~self.mine
-        gone = np.zeros(problem.requests, np.bool_)
+        gone = np.zeros(problem.requests, np.bool_) if denied is None else denied.copy()
         gone[problem.request[others]] = True
-        allowed = self.mine & (useful | search.taken) & ~gone[problem.request]
+        allowed = self.mine & ((useful & ~gone[problem.request]) | search.taken)
         staying = others & own
         graph.beside(allowed, staying)
-        gain = problem.value if toll is None else problem.value - toll[problem.request]
-        self.chosen = np.flatnonzero(allowed & ((gain > 0) | search.taken))
-        self.gain = gain[self.chosen]
+        self.chosen = np.flatnonzero(allowed & ((problem.value > 0) | search.taken))
+        self.gain = problem.value[self.chosen]
         self.columns = np.flatnonzero(of_group[coupling.satellite])
         extra = search.rows_of_extra[:, self.columns]
         touched = np.unique(extra.indices)
+        rows = extra.tocsr()[touched]
+        nodes = search.rows_of_nodes[:, self.chosen].tocsr()[touched]
         outside = search.extra.copy()
         outside[self.columns] = 0.0
         limit = coupling.limit[touched] - coupling.extra[touched] @ outside
         limit -= coupling.nodes[touched] @ staying.astype(np.float64)
+        if portion < 1.0:
+            now = rows @ search.extra[self.columns] + nodes @ search.taken[self.chosen].astype(np.float64)
+            with_others = np.diff(coupling.extra[touched].indptr) > np.diff(rows.indptr)
+            limit = np.where(with_others, now + portion * np.maximum(limit - now, 0.0), limit)
         n, q = len(self.chosen), len(self.columns)
         requests, place = np.unique(problem.request[self.chosen], return_inverse=True)
         served = csr_matrix((np.ones(n), (place, np.arange(n))), shape=(len(requests), n + q))
         none = np.zeros(1, np.int64)
         _, _, starts, members = graph.cliques(self.chosen, none, none[:0], np.ones(n, np.bool_))
         cliques = csr_matrix((np.ones(len(members)), members, starts), shape=(len(starts) - 1, n + q))
-        nodes = search.rows_of_nodes[:, self.chosen].tocsr()[touched]
-        resources = hstack((nodes, extra.tocsr()[touched]))
-        self.rows = vstack((served, resources, cliques), format="csr")
+        self.rows = vstack((served, hstack((nodes, rows)), cliques), format="csr")
         equal = np.where(coupling.equal[touched], limit, -np.inf)
         self.below = np.concatenate(
             (np.full(len(requests), -np.inf), equal, np.full(len(starts) - 1, -np.inf))
         )
         self.above = np.concatenate((np.ones(len(requests)), limit, np.ones(len(starts) - 1)))
-        self.high = (coupling.high if most is None else np.minimum(coupling.high, most))[self.columns]
+        self.least = coupling.low.copy()
+        self.limits: tuple[float | None, int, float, int] = (None, 1, 0.0, 0)
 
-    def program(self, least: FloatArray) -> Program:
-        """With the resources' variables at ``least`` (q,) or above."""
+    def spare(self, dips: dict[int, float]) -> None:
+        """Batteries are to keep so much more of their capacity, by satellite."""
+        coupling = self.search.relaxation.coupling
+        for s, dip in dips.items():
+            self.least[coupling.charge & (coupling.satellite == s)] += dip
+        self.least = np.minimum(self.least, coupling.high)
+
+    def solve(
+        self,
+        *,
+        limit_s: float | None = None,
+        nodes: int = 1,
+        gap: float = 0.0,
+        seed: int = 0,
+        again: bool = False,
+    ) -> Answer:
+        """The best for this part; ``again``: with the limits of the last time."""
+        if not again:
+            self.limits = (limit_s, nodes, gap, seed)
+        limit_s, nodes, gap, seed = self.limits
+        return whole(self.program(), limit_s=limit_s, nodes=nodes, gap=gap, hint=self.hint(), seed=seed)
+
+    def program(self) -> Program:
+        """As it stands."""
+        coupling = self.search.relaxation.coupling
         n = len(self.chosen)
-        low = least[self.columns]
+        low, high = self.least[self.columns], coupling.high[self.columns]
         return Program(
             gain=np.concatenate((self.gain, np.zeros(len(self.columns)))),
             rows=self.rows,
             below=self.below,
             above=self.above,
             low=np.concatenate((np.zeros(n), low)),
-            high=np.concatenate((np.ones(n), np.maximum(self.high, low))),
-            whole=np.concatenate((np.ones(n, np.bool_), self.search.relaxation.coupling.whole[self.columns])),
+            high=np.concatenate((np.ones(n), np.maximum(high, low))),
+            whole=np.concatenate((np.ones(n, np.bool_), coupling.whole[self.columns])),
         )
 
     def hint(self) -> FloatArray | None:

@@ -1,8 +1,8 @@
 """From a problem to a plan with a proven bound: prices and plans take turns.
 
-Each step is a fixed amount of work: one round of the bound beside a batch of changes to the plan (in two
-threads), later batches alone and parts of the plan as whole-number programs. What is done next depends on
-the problem and the seed alone, so that as many steps give the same plan again.
+Each step is a fixed amount of work: a round of the bound, whose shares make a plan; a batch of changes to
+two plans (in two threads); two groups of satellites planned anew as whole-number programs. What is done
+next depends on the problem and the seed alone, so that as many steps give the same plan again.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
+from functools import partial
 
 import numpy as np
 
@@ -22,19 +23,24 @@ from comity.planning.paths.insertion.plan import InsertionPlan
 from comity.planning.paths.linear import Program, whole
 from comity.planning.paths.problem import FloatArray, IntArray, PathProblem
 from comity.planning.paths.relaxation import BoolArray, Graph, Relaxation
-from comity.planning.paths.resources import couple
-from comity.planning.paths.search import Search
+from comity.planning.paths.resources import Coupling, couple
+from comity.planning.paths.search import Part, Search
 from comity.planning.paths.simulate import Sending, violations
 
-#: Changes of each kind in a batch, batches beside a round of the bound and in the first cycle of
-#: cooling; nodes of each request that may come in before there are prices.
-_MOVES, _BESIDE, _CYCLE, _FIRST = 2000, 12, 8, 4
+#: Changes of each kind in a batch, batches in the first cycle of cooling.
+_MOVES, _CYCLE = 2000, 12
 #: Batches in the longest cycle; cycles without progress (part of the value) before the search ends.
 _LONGEST, _PATIENCE, _PROGRESS = 512, 6, 1e-5
 #: Heat at a cycle's start and end, slack of candidates, as parts of a node's mean value; span laid anew (s).
-_HOT, _COLD, _NEAR, _SPAN_S = 0.04, 0.005, 0.12, 400.0
-#: Nodes that a whole-number program may have, and few enough to try that first.
-_WHOLE, _FEW = 4000, 300
+_HOT, _COLD, _NEAR, _SPAN_S = 0.015, 0.002, 0.03, 400.0
+#: A share below this is none.
+_SHARED = 1e-3
+#: Nodes of a whole-number program of everything, at most, and of a group of satellites, about.
+_WHOLE, _PART = 300, 1400
+#: Below so many nodes a second thread is not worth it.
+_SINGLE = 4000
+#: Of a group's program: nodes of the tree, relative gap at least.
+_TREE, _CLOSE = 20, 2e-4
 _ROUNDING = 1e-9
 
 
@@ -73,13 +79,15 @@ def solve(
     start: IntArray | None = None,
     frozen: BoolArray | None = None,
     bonus: FloatArray | None = None,
+    outer: Coupling | None = None,
 ) -> PathPlan:
     """A plan of ``problem`` that the simulation accepts, and a bound on any plan at the nodes' starts.
 
     Stops after ``steps``, after ``wall_s`` seconds, at a relative ``gap``, or on Ctrl-C, with the best plan
     and bound so far. ``workers`` threads; results do not depend on how many. ``start``: nodes to begin with
     (as many of them as hold); ``frozen`` (n,): nodes that must be in the plan; ``bonus`` (n,) ≥ 0: what a
-    node earns besides its value, counted in value and bound. Raises :class:`InputError` where the
+    node earns besides its value, counted in value and bound. ``outer``: rows that the bound is for, where
+    they are looser than the plan's own (not with ``frozen``). Raises :class:`InputError` where the
     satellites cannot even do nothing, or not what is frozen.
     """
     n = len(problem)
@@ -89,7 +97,7 @@ def solve(
     left = np.arange(n) if frozen is None else np.flatnonzero(_beside(problem, fixed))
     part = problem if len(left) == n else _only(problem, left)
     begin = np.empty(0, np.int64) if start is None else np.flatnonzero(np.isin(left, start))
-    run = _Run(part, seed, workers, progress, wall_s, steps, gap, fixed[left], begin)
+    run = _Run(part, seed, workers, progress, wall_s, steps, gap, fixed[left], begin, outer)
     try:
         run.go()
     except KeyboardInterrupt:
@@ -131,11 +139,12 @@ class _Run:
         gap: float,
         fixed: BoolArray,
         begin: IntArray,
+        outer: Coupling | None,
     ) -> None:
         self.began = time.monotonic()
         self.problem, self.seed, self.workers, self.progress = problem, seed, workers, progress
         self.until = math.inf if wall_s is None else self.began + wall_s
-        self.most, self.target = steps, gap
+        self.most, self.target, self.outer = steps, gap, outer
         self.rng = np.random.default_rng(seed)
         self.work = InsertionPlan(problem)
         self.twin = InsertionPlan(problem)
@@ -148,6 +157,7 @@ class _Run:
                 f"what is frozen does not hold: node {missing[0]} cannot be taken with the others"
             )
         self.work.state.frozen[held] = self.twin.state.frozen[held] = True
+        self.blank = self.work.keep()
         self.work.fill(begin)
         self.worth = float(problem.value.mean()) if len(problem) else 1.0
         self.best, self.value = self.work.keep(), self.work.value
@@ -157,15 +167,10 @@ class _Run:
         self.steps, self.stopped = 0, "search ended"
         self.length, self.place = _CYCLE, 0
         self.history: list[tuple[float, float, float]] = []
-        # Until there are prices, some nodes of each request may come in and nothing costs anything.
         self.guide: BoundStep | None = None
-        self.guides = 0
         self.prices, self.cost = np.zeros(problem.requests), np.zeros(len(problem))
-        order = np.lexsort((-problem.value, problem.request))
-        first = np.searchsorted(problem.request[order], np.arange(problem.requests))
-        rank = np.arange(len(order)) - first[problem.request[order]]
-        self.candidates = self.work.candidates(np.sort(order[rank < _FIRST]))
-        self.pair = ThreadPoolExecutor(2) if workers > 1 and len(problem) > _WHOLE else None
+        self.candidates = self.work.candidates(np.empty(0, np.int64))
+        self.pair = ThreadPoolExecutor(2) if workers > 1 and len(problem) > _SINGLE else None
 
     def settle(self, nodes: IntArray) -> bool:
         """Put ``nodes`` in with contacts shared out as a linear program says; whether all of them hold."""
@@ -194,6 +199,11 @@ class _Run:
     def late(self) -> bool:
         return time.monotonic() > self.until
 
+    @property
+    def left_s(self) -> float | None:
+        """Seconds, None for no limit."""
+        return None if math.isinf(self.until) else max(0.1, self.until - time.monotonic())
+
     def done(self) -> bool:
         """Whether to stop, after a step."""
         self.history.append((time.monotonic() - self.began, self.value, self.bound))
@@ -212,76 +222,59 @@ class _Run:
         if self.done():
             return
         problem = self.problem
-        by_worth = np.lexsort((problem.end_s - problem.start_s, -problem.value))
-        self.work.fill(by_worth)
+        self.work.fill(np.lexsort((problem.end_s - problem.start_s, -problem.value)))
         self.note()
-        relaxation = Relaxation(problem, couple(problem), Graph(problem, workers=self.workers))
-        self.search = Search(relaxation)
-        rounds = bounds(relaxation, over=self.late)
-        with ThreadPoolExecutor(1) as pool:
-            if self.beside_bound(rounds, pool):
-                return
-        failures = 0
-        if self.few() and self.whole(failures):
+        graph = Graph(problem, workers=self.workers)
+        self.search = Search(Relaxation(problem, couple(problem), graph))
+        self.relaxation = self.search.relaxation
+        if self.outer is not None:
+            self.relaxation = Relaxation(problem, self.outer, graph)
+        if self.bound_it(bounds(self.relaxation, over=self.late)) or self.guide is None:
             return
+        failures = 0
         while failures <= _PATIENCE:
             before = self.value
-            if self.cycle():
+            if self.whole() or self.cycle() or self.groups():
                 return
             failures = 0 if self.value > before * (1 + _PROGRESS) else failures + 1
-            if self.whole(failures):
-                return
 
-    def beside_bound(self, rounds: Iterator[BoundStep], pool: ThreadPoolExecutor) -> bool:
-        """Rounds of the bound, and batches beside them; whether to stop."""
-        step: BoundStep | None = None
-        while True:
-            coming = pool.submit(next, rounds, None)
-            over = False
-            try:
-                if step is not None:
-                    self.take(step)
-                for _ in range(_BESIDE):
+    def bound_it(self, rounds: Iterator[BoundStep]) -> bool:
+        """Prices, to the last, and changes to a plan beside them; whether to stop."""
+        with ThreadPoolExecutor(1) as pool:
+            while True:
+                coming = pool.submit(next, rounds, None)
+                try:
                     self.batch(alone=True)
-                    over = self.done()
-                    if over:
-                        break
-                step = coming.result()
-            except BaseException:
-                self.until = -math.inf  # Ctrl-C: the round ends as if it were late.
-                raise
-            if step is not None:
+                    step = coming.result()
+                except BaseException:
+                    self.until = -math.inf  # Ctrl-C: the round ends as if it were late.
+                    raise
+                if step is None:
+                    return False
                 self.bound = min(self.bound, step.bound)
-            if over or self.done():
-                return True
-            if step is None:
-                return self.guide is None
-            if step.last:
                 self.take(step)
-                return False
+                self.steps += 1
+                if self.done():
+                    return True
 
     def take(self, step: BoundStep) -> None:
-        """Go by the prices and shares of ``step`` from now on; its shares are a first plan too."""
-        problem, coupling = self.problem, self.search.relaxation.coupling
+        """Go by the prices and shares of ``step`` from now on; its shares make a plan too."""
+        problem, coupling = self.problem, self.relaxation.coupling
         self.guide = step
-        self.guides += 1
         self.prices = step.prices.requests
         self.cost = np.maximum(coupling.nodes.T @ step.prices.rows, 0.0)
-        near = np.flatnonzero((step.slack <= _NEAR * self.worth) | (step.shares > 1e-3))
+        near = np.flatnonzero((step.slack <= _NEAR * self.worth) | (step.shares > _SHARED))
         self.candidates = self.work.candidates(near)
-        fresh = InsertionPlan(problem)
-        fresh.state.frozen[:] = self.work.state.frozen
-        if len(coupling.contact):
+        fresh = self.twin
+        fresh.restore(self.blank)
+        if self.outer is None and len(coupling.contact):
             fresh.state.reserve[:] = np.clip(step.extra[coupling.contact], 0.0, 1.0)
-        fresh.fill(np.flatnonzero(fresh.state.frozen))
-        shared = np.flatnonzero(step.shares > 1e-3)
+        shared = np.flatnonzero(step.shares > _SHARED)
         fresh.fill(shared[np.lexsort((-problem.value[shared], -step.shares[shared]))])
         fresh.fill(near[np.argsort(step.slack[near], kind="stable")])
-        if fresh.value > self.value - 0.03 * self.bound and self.guides <= 3:
+        self.note()
+        if fresh.value > self.work.value:
             self.work.restore(fresh.keep())
-            self.twin.restore(fresh.keep())
-            self.note()
-            self.place = 0
 
     def note(self) -> None:
         """Keep the plan if it is the best."""
@@ -291,14 +284,15 @@ class _Run:
                 self.best, self.value = work.keep(), value
 
     def batch(self, *, alone: bool = False) -> None:
-        """Changes at the heat of the moment, of two plans (one if ``alone``); then a longer cycle begins."""
+        """Changes at the heat of the moment, of two plans; ``alone``: of one, at the least heat."""
         if self.place >= self.length:
             self.place, self.length = 0, min(2 * self.length, _LONGEST)
             self.work.restore(self.best)
             self.twin.restore(self.best)
+        place = self.length - 1 if alone else self.place
         hot, cold = _HOT * self.worth, _COLD * self.worth
-        now, then = (hot * (cold / hot) ** ((self.place + k) / self.length) for k in (0, 1))
-        number = self.seed * 1_000_003 + self.steps
+        now, then = (hot * (cold / hot) ** ((place + k) / self.length) for k in (0, 1))
+        number = self.seed * 1_000_003 + 7 * self.steps + alone
         moves = min(max(_MOVES, self.problem.requests // 4), 20 * len(self.candidates.nodes))
 
         def change(work: InsertionPlan, number: int) -> None:
@@ -314,8 +308,9 @@ class _Run:
                     change(*each)
             else:
                 list(self.pair.map(change, (self.work, self.twin), numbers))
-        self.place += 1
-        self.steps += 1
+        if not alone:
+            self.place += 1
+            self.steps += 1
         self.note()
 
     def cycle(self) -> bool:
@@ -327,47 +322,84 @@ class _Run:
             if self.place >= self.length:
                 return False
 
-    def few(self) -> bool:
-        """Whether a whole-number program of all that can be in a better plan is quickly solved."""
+    def whole(self) -> bool:
+        """All that can be in a better plan as one program, where that is small; whether to stop."""
         assert self.guide is not None
-        return int((self.guide.slack <= self.bound - self.value + _ROUNDING).sum()) <= _FEW
-
-    def whole(self, failures: int) -> bool:
-        """All that can be in a better plan, or a part of it, as a whole-number program; whether to stop."""
-        assert self.guide is not None
-        problem, search = self.problem, self.search
-        most = self.bound - self.value + _ROUNDING
-        useful = self.guide.slack <= most
-        everyone = np.arange(problem.satellites)
+        useful = self.guide.slack <= self.bound - self.value + _ROUNDING
+        if int(useful.sum()) > _WHOLE:
+            return False
+        search = self.search
         self.work.restore(self.best)
         search.read(self.work)
-        everything = int(useful.sum()) <= _WHOLE
-        free: BoolArray | None = None
-        if not everything:
-            useful &= self.guide.slack <= _NEAR * self.worth * (1 + failures)
-            width = problem.horizon_s * min(1.0, 0.1 * _WHOLE / max(1, int(useful.sum())))
-            begin = self.rng.uniform(-width / 2, problem.horizon_s - width / 2)
-            free = (problem.start_s >= begin) & (problem.start_s < begin + width)
-        free_now = ~self.work.state.frozen if free is None else free & ~self.work.state.frozen
-        limit = None if math.isinf(self.until) else max(0.1, self.until - time.monotonic())
         gained = search.improve(
-            everyone,
             useful,
-            free=free_now,
-            limit_s=limit,
-            nodes=100_000 if everything else 20,
-            gap=self.target if everything else 2e-4,
+            ~self.work.state.frozen,
+            limit_s=self.left_s,
+            nodes=100_000,
+            gap=self.target,
             seed=self.seed,
         )
-        if self.late():
-            return self.done()  # What it found in part of a step could not be had again.
-        if everything:
-            self.bound = min(self.bound, max(search.value, search.proven))
-        if gained > 0 and search.write(self.work):
-            self.note()
-            self.twin.restore(self.best)
-        self.steps += 1
-        return self.done() or everything
+        if not self.late():  # What it found in part of a step could not be had again.
+            if self.outer is None:
+                self.bound = min(self.bound, max(search.value, search.proven))
+            if gained > 0 and search.write(self.work):
+                self.note()
+            self.steps += 1
+        return self.done() or True
+
+    def groups(self) -> bool:
+        """Every satellite once in a group that is planned anew, two groups at a time; whether to stop."""
+        assert self.guide is not None
+        problem, search, guide = self.problem, self.search, self.guide
+        useful = (guide.slack <= _NEAR * self.worth) | (guide.shares > _SHARED)
+        near = np.flatnonzero(useful)
+        size = max(2, min(problem.satellites, round(_PART * problem.satellites / max(1, len(near)))))
+        waiting = self.rng.permutation(problem.satellites)
+        while len(waiting):
+            pair = []
+            for _ in range(2):
+                if len(waiting):
+                    group = self.related(waiting, near, size)
+                    waiting = waiting[~np.isin(waiting, group)]
+                    pair.append(group)
+            self.work.restore(self.best)
+            search.read(self.work)
+            free = ~self.work.state.frozen
+            nearest = np.full((2, problem.requests), np.inf)
+            for k, group in enumerate(pair):
+                own = near[np.isin(problem.satellite[near], group)]
+                np.minimum.at(nearest[k], problem.request[own], guide.slack[own])
+            ours = nearest[0] <= nearest[1]
+            parts = [
+                Part(search, group, useful, free, portion=1.0 / len(pair), denied=denied)
+                for group, denied in zip(pair, (~ours, ours) if len(pair) > 1 else (None,), strict=True)
+            ]
+            gap = max(_CLOSE, 0.25 * (self.bound - self.value) / self.bound)
+            solve = partial(
+                Part.solve, limit_s=self.left_s, nodes=_TREE, gap=gap, seed=self.seed + self.steps
+            )
+            answers = [*map(solve, parts)] if self.pair is None else [*self.pair.map(solve, parts)]
+            if self.late():
+                return self.done()
+            gained = sum(search.accept(part, answer) for part, answer in zip(parts, answers, strict=True))
+            if gained > 0 and search.write(self.work):
+                self.note()
+            self.steps += 1
+            if self.done():
+                return True
+        return False
+
+    def related(self, waiting: IntArray, near: IntArray, size: int) -> IntArray:
+        """The first of ``waiting`` and those that could serve most of the same requests, sorted."""
+        problem = self.problem
+        shared = np.zeros(problem.requests, np.bool_)
+        shared[problem.request[near[problem.satellite[near] == waiting[0]]]] = True
+        common = np.bincount(
+            problem.satellite[near], weights=shared[problem.request[near]], minlength=problem.satellites
+        )
+        rank = common[waiting] * self.rng.uniform(0.5, 1.0, len(waiting))
+        rank[0] = np.inf
+        return np.sort(waiting[np.argsort(-rank, kind="stable")[:size]])
 
     def plan(self, left: IntArray) -> PathPlan:
         """What there is."""

@@ -388,5 +388,6 @@ class Plan:
 
     @property
     def gap(self) -> float:
-        """(upper − value) / upper; 0 where proven optimal."""
-        return 0.0 if self.upper <= 0 else max(0.0, (self.upper - self.value) / self.upper)
+        """(upper − value) / upper, 0 where proven optimal; of the value's size where upper ≤ 0."""
+        off = max(0.0, self.upper - self.value)
+        return off / self.upper if self.upper > 0 else off / max(abs(self.value), 1e-300)

@@ -26,6 +26,10 @@ from comity.planning.problem.types import (
 #: How far the norm of a unit vector, and the sum of an area's weights, may be from 1.
 UNIT_TOLERANCE = 1e-6
 
+#: The most that a horizon lasts (s), so that microseconds still count; that requests are worth together;
+#: starts on the grid of one window, and pieces of a battery's trace.
+_MOST_S, _MOST_WORTH, _MOST_PIECES = 1e9, 1e15, 1_000_000
+
 _PARTS = {"line": (3,), "attitude": (4,), "axes-sum": (1, 2, 3), "axes-max": (1, 2, 3)}
 
 
@@ -35,6 +39,7 @@ def validate_problem(problem: PlanningProblem) -> None:
     Includes the frozen part: if it breaks a rule by itself, no plan exists.
     """
     _numbers(problem)
+    _sizes(problem)
     _ids(problem)
     requests = {r.id: r for r in problem.requests}
     satellites = {s.id: s for s in problem.satellites}
@@ -55,6 +60,33 @@ def _numbers(problem: PlanningProblem) -> None:
         check_numbers(problem)
     except Misfit as misfit:
         raise InputError(str(misfit)) from None
+
+
+def _sizes(problem: PlanningProblem) -> None:
+    """Numbers that arithmetic, or a search in bounded time and memory, could not take."""
+    if problem.horizon_s > _MOST_S:
+        raise InputError(
+            f"the horizon is {problem.horizon_s:g} s, at most {_MOST_S:g} s can be planned: split it by time"
+        )
+    total = sum(r.value for r in problem.requests)
+    if total > _MOST_WORTH:
+        raise InputError(
+            f"the values of all requests sum to {total:g}, at most {_MOST_WORTH:g} can be told apart: "
+            "state them in a larger unit"
+        )
+    for o in problem.opportunities:
+        if o.step_s is not None and (o.end_s - o.start_s) / o.step_s > _MOST_PIECES:
+            raise InputError(
+                f"opportunity {o.id!r} has {(o.end_s - o.start_s) / o.step_s:.3g} starts on its grid, "
+                f"at most {_MOST_PIECES:,}: give a step_s above {o.step_s:g} s, or none for a free start"
+            )
+    for s in problem.satellites:
+        step = None if s.battery is None else s.battery.sample_step_s
+        if step is not None and problem.horizon_s / step > _MOST_PIECES:
+            raise InputError(
+                f"satellite {s.id!r}: its battery has {problem.horizon_s / step:.3g} samples, at most "
+                f"{_MOST_PIECES:,}: give a longer sample_step_s than {step:g} s, or none for an exact trace"
+            )
 
 
 def _ids(problem: PlanningProblem) -> None:
@@ -237,6 +269,10 @@ def _references(problem: PlanningProblem, satellites: set[str]) -> None:
     ]
     named += [(f"capacity {c.id!r}", c.opportunities) for c in problem.capacities]
     named += [("a transition", (t.first, t.second)) for t in problem.transitions]
+    before = [a.opportunity for a in problem.previous]
+    if len(set(before)) < len(before):
+        twice = next(id for id in before if before.count(id) > 1)
+        raise InputError(f"the previous plan has {twice!r} twice: an opportunity is acquired once at most")
     named += [("the frozen plan", [a.opportunity for a in problem.frozen])]
     named += [("the previous plan", [a.opportunity for a in problem.previous])]
     for name, ids in named:

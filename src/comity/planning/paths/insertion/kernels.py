@@ -1,6 +1,9 @@
 """Compiled changes of a plan: put a node in, take what it excludes out, serve that elsewhere.
 
 Every change keeps the plan: a satellite is carried out again, memory, contacts and battery, before it counts.
+
+All in one file, longer than others: Numba's cache on disk goes by the time of the file that a function is in,
+and would go on with an old :func:`_holds` in a function of another file.
 """
 
 from __future__ import annotations

@@ -12,8 +12,6 @@ import numpy as np
 from comity.core import InputError, Progress, silent
 from comity.planning.baseline import BaselineSolver
 from comity.planning.baseline.worth import simple_bound
-from comity.planning.paths.bounding import bounds
-from comity.planning.paths.relaxation import Graph, Relaxation
 from comity.planning.paths.simulate import Sending
 from comity.planning.paths.solver import solve
 from comity.planning.paths.stated.fleet import Fleet, activities_of, downlinks_of, fleet_of
@@ -29,8 +27,6 @@ from comity.planning.problem import (
 )
 from comity.planning.solver import Deadline, Stop
 
-#: Part of the clock time for the bound alone.
-_BOUNDING = 0.4
 #: Steps of the plan's search that make one unit of work.
 STEPS_PER_UNIT = 10
 _MOST_REPAIRS = 500
@@ -53,33 +49,27 @@ class FleetSolver:
         validate_problem(problem)
         deadline = Deadline(stop)
         fleet = fleet_of(problem)
-        upper, method, interrupted = simple_bound(problem), ALONE, False
-        try:
-            for step in bounds(
-                Relaxation(fleet.paths, fleet.outer, Graph(fleet.paths, workers=self.workers)),
-                over=lambda: _spent(deadline, stop),
-            ):
-                if step.bound < upper:
-                    # Rounding of sums over many nodes.
-                    upper, method = step.bound * (1 + 1e-12), METHOD
-                progress(deadline.elapsed_s, stop.wall_s or 1.0, f"at most {upper:,.6g}")
-        except KeyboardInterrupt:
-            interrupted = True
+        upper, method = simple_bound(problem), ALONE
         nodes: IntArray = np.empty(0, np.int64)
         sendings: tuple[Sending, ...] = ()
-        steps, stopped = 0, "interrupted" if interrupted else "search ended"
-        if not interrupted and len(fleet.paths):
+        steps, stopped = 0, "search ended"
+        if len(fleet.paths):
             left = deadline.left_s
-            limit = None if stop.work is None else max(1, math.ceil(STEPS_PER_UNIT * stop.work))
+
+            def tell(value: float, bound: float, _: str) -> None:
+                done, total = deadline.elapsed_s, stop.wall_s or 0.0
+                progress(min(done, total) if total else done, total or 1.0, told(value, min(bound, upper)))
+
             try:
                 found = solve(
                     fleet.paths,
                     seed=seed,
-                    steps=limit,
+                    steps=None if stop.work is None else max(1, math.ceil(STEPS_PER_UNIT * stop.work)),
                     wall_s=None if math.isinf(left) else max(0.1, 0.97 * left),
                     gap=max(stop.gap, _PROVEN),
                     workers=self.workers,
-                    progress=progress,
+                    progress=tell,
+                    outer=fleet.outer,
                 )
             except InputError:
                 # Not even an empty plan holds by the arrays' stricter rules.
@@ -87,6 +77,9 @@ class FleetSolver:
                     problem, seed=seed, stop=_rest(stop, deadline), progress=progress
                 )
             nodes, sendings, steps = np.array(found.nodes, dtype=np.int64), found.sendings, found.steps
+            if found.bound < upper:
+                # Rounding of sums over many nodes.
+                upper, method = found.bound * (1 + 1e-12), METHOD
             stopped = "search ended" if found.stopped == "proven" else found.stopped
         return self._plan(fleet, nodes, sendings, (upper, method), seed, steps, stopped)
 
@@ -124,8 +117,10 @@ class FleetSolver:
         )
 
 
-def _spent(deadline: Deadline, stop: Stop) -> bool:
-    return stop.work is None and stop.wall_s is not None and deadline.elapsed_s > _BOUNDING * stop.wall_s
+def told(value: float, upper: float) -> str:
+    """A line of progress."""
+    gap = max(0.0, upper - value) / max(upper, 1e-300)
+    return f"value {value:,.6g}, at most {upper:,.6g} (gap {gap:.2%})"
 
 
 def _rest(stop: Stop, deadline: Deadline) -> Stop:

@@ -52,8 +52,8 @@ class Stated:
         add_rules(problem, nodes, rows, worth)
         self.pieces, never = add_sending(problem, nodes, rows)
         add_energy(problem, nodes, rows, self.pieces)
-        self.constant = _churn(problem, nodes, rows)
-        self.out = worth.useless.copy()
+        self.constant, kept = _churn(problem, nodes, rows)
+        self.out = worth.useless & ~kept
         self.out[never] = True
         self.out |= never_first(problem, nodes)
         self.out &= ~nodes.frozen
@@ -203,15 +203,18 @@ class Stated:
         )
 
 
-def _churn(problem: PlanningProblem, nodes: Nodes, rows: Rows) -> float:
-    """What is kept of the previous plan is worth the price of dropping it; all of it was paid before."""
+def _churn(problem: PlanningProblem, nodes: Nodes, rows: Rows) -> tuple[float, BoolArray]:
+    """What is kept of the previous plan is worth the price of dropping it; all of it was paid before.
+
+    That sum, and the nodes (n,) that keep something: worth it even where they serve nobody.
+    """
     if not problem.previous or problem.churn_price <= 0:
-        return 0.0
+        return 0.0, np.zeros(len(nodes), np.bool_)
     at = {a.opportunity: a.start_s for a in problem.previous}
     started = np.array([at.get(o.id, math.inf) for o in problem.opportunities])[nodes.opportunity]
     same = (started >= nodes.start_s - _TOLERANCE_S) & (started <= nodes.late_s + _TOLERANCE_S)
     rows.value[same] += problem.churn_price
-    return -len(problem.previous) * problem.churn_price
+    return -len(problem.previous) * problem.churn_price, same
 
 
 def _path(pointing: Pointing, slew: Slew, start_s: float, length_s: float) -> float:

@@ -14,16 +14,14 @@ from comity.core import InputError
 from comity.planning.baseline import BaselineSolver
 from comity.planning.baseline.motion import slot_at
 from comity.planning.baseline.solver import Search
-from comity.planning.paths.bounding import bounds
-from comity.planning.paths.relaxation import Graph, Relaxation
+from comity.planning.paths.linear import Answer, whole
 from comity.planning.paths.solver import solve
 from comity.planning.paths.stated.downlinks import Recorded, schedule
 from comity.planning.paths.stated.fleet import beyond_fleet, fleet_of
 from comity.planning.paths.stated.fleet_solver import METHOD as PRICES
-from comity.planning.paths.stated.fleet_solver import STEPS_PER_UNIT, holding
+from comity.planning.paths.stated.fleet_solver import STEPS_PER_UNIT, holding, told
 from comity.planning.paths.stated.nodes import FloatArray, IntArray, start_count
 from comity.planning.paths.stated.program import Stated, TooManyPairs
-from comity.planning.paths.stated.worker import Found, solve_whole
 from comity.planning.problem import Activity, Downlink, PlanningProblem, PlanViolation, judge_parts
 
 #: Simplex iterations, and nodes of the solver's tree, that make one unit of work.
@@ -33,7 +31,7 @@ NODES_PER_UNIT = 20
 _BATTERY_TRIES = 4
 _HELD = 0.5
 #: With more starts than this the paths' search makes a plan first: steps and part of the time at the most.
-_SEARCHED, _PATH_STEPS, _PATH_PART, _BOUND_PART = 5_000, 20, 0.2, 0.1
+_SEARCHED, _PATH_STEPS, _PATH_PART = 5_000, 30, 0.2
 _CLOSE = 1e-4
 _MOST_LEFT_OUT = 50
 
@@ -65,8 +63,11 @@ def beyond_program(problem: PlanningProblem) -> str | None:
         return "strict tiers"
     if any(r.views > 1 and r.cells is not None for r in problem.requests):
         return "several views of areas"
-    if problem.frozen and any(g.all_or_none for g in problem.groups):
+    whole = any(g.all_or_none for g in problem.groups)
+    if whole and problem.frozen:
         return "a frozen part beside groups that count as a whole"
+    if whole and problem.previous and problem.churn_price > 0:
+        return "a churn price beside groups that count as a whole"
     return None
 
 
@@ -93,10 +94,6 @@ class _Run:
         search, stop = self.search, self.search.stop
         fleet = fleet_of(self.problem)
         left = search.deadline.left_s
-        late = search.deadline.elapsed_s + _BOUND_PART * left
-        relaxation = Relaxation(fleet.paths, fleet.outer, Graph(fleet.paths))
-        for step in bounds(relaxation, over=lambda: search.deadline.elapsed_s > late):
-            self._lower(step.bound, PRICES)
         try:
             found = solve(
                 fleet.paths,
@@ -104,10 +101,14 @@ class _Run:
                 steps=_PATH_STEPS,
                 wall_s=None if math.isinf(left) else max(0.1, _PATH_PART * left),
                 gap=max(stop.gap, _CLOSE),
-                progress=search.progress,
+                progress=lambda value, upper, _: search.progress(
+                    search.deadline.elapsed_s, stop.wall_s or 1.0, told(value, upper)
+                ),
+                outer=fleet.outer,
             )
         except InputError:
             return  # by the arrays' stricter rules not even an empty plan holds
+        self._lower(found.bound, PRICES)
         search.best.exact_work += found.steps / STEPS_PER_UNIT
         held = holding(fleet, np.array(found.nodes, dtype=np.int64), found.sendings)
         if held is not None:
@@ -158,7 +159,7 @@ class _Run:
                 low[c.charge & (c.satellite == k)] += 1.02 * dip
             low = np.minimum(low, c.high)
 
-    def _solve(self, stated: Stated, low: FloatArray | None, hint: FloatArray | None) -> Found:
+    def _solve(self, stated: Stated, low: FloatArray | None, hint: FloatArray | None) -> Answer:
         search, stop = self.search, self.search.stop
         program, _ = stated.program(~stated.out, low=low)
         nodes = None
@@ -166,7 +167,7 @@ class _Run:
             nodes = max(1, math.ceil(NODES_PER_UNIT * (stop.work - search.work)))
         left = search.deadline.left_s
         search.progress(search.deadline.elapsed_s, stop.wall_s or 1.0, "solving the whole-numbered program")
-        found = solve_whole(
+        found = whole(
             program,
             hint=hint,
             gap=stop.gap,

@@ -30,11 +30,15 @@ _MOST_SUMS = 400
 
 @dataclass(frozen=True, slots=True)
 class Unit:
-    """One try: it is made when a node of ``nodes`` is taken, or when variable ``made`` is 1."""
+    """One try: it is made when a node of ``nodes`` is taken, or when variable ``made`` is 1.
+
+    ``key``: satellite and pass of a try of several views.
+    """
 
     chance: float
     nodes: IntArray
     made: int | None = None
+    key: tuple[str, str | None] | None = None
 
 
 class Worth:
@@ -73,6 +77,9 @@ class Worth:
             return
         spans = request.periods or ((-math.inf, math.inf),)
         inside = np.zeros(len(own), np.bool_)
+        if request.views > 1 and request.periods and request.cells is None:
+            self._passes_in_periods(k, request, own)
+            return
         for span in spans:
             sure, possible = self._inside(own, span)
             inside[possible] = True
@@ -90,12 +97,34 @@ class Worth:
         self.useless[own[~inside]] = True
         self._one_view(request, own)
 
+    def _passes_in_periods(self, k: int, request: Request, own: IntArray) -> None:
+        """A pass counts, once, for the period in which its first view starts; the others may start later."""
+        share = request.value / len(request.periods)
+        late = self.nodes.late_s[own]
+        useful = np.zeros(len(own), np.bool_)
+        made: dict[object, list[int]] = defaultdict(list)
+        for span in request.periods:
+            begins = own[self._inside(own, span)[1]]
+            units = self._units(k, request, own[late >= span[0]], begins)
+            useful |= late >= span[0]
+            self._limit(request, begins, units)
+            self._chances(share, request.tries, units)
+            for unit in units:
+                if unit.made is not None:
+                    made[unit.key].append(unit.made)
+        for each in made.values():
+            if len(each) > 1:
+                self.rows.row([], 1.0, [(y, 1.0) for y in each], 1.0)
+        self.useless[own[~useful]] = True
+
     def _inside(self, own: IntArray, span: tuple[float, float]) -> tuple[BoolArray, BoolArray]:
         early, late = self.nodes.start_s[own], self.nodes.late_s[own]
         return (early >= span[0]) & (late < span[1]), (late >= span[0]) & (early < span[1])
 
-    def _units(self, k: int, request: Request, members: IntArray) -> list[Unit]:
-        """Tries that can be made of these nodes."""
+    def _units(
+        self, k: int, request: Request, members: IntArray, begins: IntArray | None = None
+    ) -> list[Unit]:
+        """Tries that can be made of these nodes (with one of ``begins`` among their views, where given)."""
         opportunities = self.problem.opportunities
         by: dict[int, list[int]] = defaultdict(list)
         for v in members.tolist():
@@ -109,9 +138,14 @@ class Worth:
             each = opportunities[o]
             passes[each.satellite, each.pass_id].setdefault(each.view, []).append(o)
         units = []
-        for views in passes.values():
+        for key, views in passes.items():
             if len(views) < request.views:
                 continue
+            at_first = None
+            if begins is not None:
+                at_first = np.intersect1d(begins, [v for view in views.values() for o in view for v in by[o]])
+                if not len(at_first):
+                    continue
             best = sorted(
                 (max(opportunities[o].probability for o in v) for v in views.values()), reverse=True
             )
@@ -127,8 +161,10 @@ class Worth:
                     parts.append((had, -1.0))
             if parts:
                 self.rows.row([], 1.0, [(made, float(request.views)), *parts], 0.0)
+            if at_first is not None:
+                self.rows.row(at_first, -1.0, [(made, 1.0)], 0.0)
             self.complete[k].append(made)
-            units.append(Unit(best[request.views - 1], np.empty(0, np.int64), made))
+            units.append(Unit(best[request.views - 1], np.empty(0, np.int64), made, key))
         return units
 
     def _one_view(self, request: Request, own: IntArray) -> None:
