@@ -10,8 +10,7 @@ Use::
 
 Every step's ``bound`` holds and never rises. What is done from one step to the next is counted, never timed:
 the caller stops by ``over`` (asked often, also while a linear program runs), by closing the generator, or by
-Ctrl-C (KeyboardInterrupt passes through; the last step stands). A linear program that is given up runs on to
-its end in a thread of its own, its result unused.
+Ctrl-C (KeyboardInterrupt passes through; the last step stands).
 """
 
 from __future__ import annotations
@@ -60,7 +59,8 @@ class BoundStep:
     program's optimum; ``extra`` (q,): the resources' variables beside them. ``core_value``: optimum of the
     last linear program, 0 while there is none: about what the bound is falling to; nodes
     missing from the core lower it, sets of nodes weaker than paths raise it, so it bounds nothing.
-    ``last``: nothing more would follow.
+    ``last``: nothing more would follow. ``tail``: what follows lowers the bound a little, the prices are
+    good.
     """
 
     step: int
@@ -71,6 +71,7 @@ class BoundStep:
     extra: FloatArray
     core_value: float = 0.0
     last: bool = False
+    tail: bool = False
 
 
 def _never() -> bool:
@@ -107,7 +108,7 @@ class _Run:
             self.bound, self.best = bound, prices
         return bound
 
-    def step(self, last: bool = False) -> BoundStep:
+    def step(self, *, last: bool = False, tail: bool = False) -> BoundStep:
         self.steps += 1
         return BoundStep(
             step=self.steps - 1,
@@ -118,6 +119,7 @@ class _Run:
             extra=self.extra,
             core_value=self.core_value,
             last=last,
+            tail=tail,
         )
 
     def descend(self) -> Iterator[BoundStep]:
@@ -153,7 +155,7 @@ class _Run:
             if k % _EACH == _EACH - 1 and k < levels - 1:
                 if k >= _LEVELS - 1 and not self.over():
                     self.settle(relaxation.proper(descent.prices))
-                yield self.step()
+                yield self.step(tail=k >= _LEVELS - 1)
         self.start = relaxation.proper(descent.prices)
         if not self.over():
             self.start = self.settle(self.start)
@@ -229,7 +231,7 @@ class _Run:
             most = min(int(_ADDED * count) + 1, n) - 1
             fresh = wanted <= min(0.05 * float(problem.value.mean()), float(np.partition(wanted, most)[most]))
             done = self.bound - self.core_value <= close * self.bound or not fresh.any() or k == _ROUNDS - 1
-            yield self.step(last=done)
+            yield self.step(last=done, tail=True)
             if done:
                 return
             inside |= fresh

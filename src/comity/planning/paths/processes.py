@@ -17,6 +17,8 @@ from comity.planning.paths import mathopt_process
 from comity.planning.paths.mathopt_process import Reply, Task, failure
 
 _LOOK_S = 0.05
+#: Processes that wait for tasks, at most: a round of the bound and two parts of a plan run side by side.
+_MOST_IDLE = 3
 _SCRIPT = mathopt_process.__file__
 
 
@@ -67,7 +69,7 @@ def _take() -> _Process:
 
 def _give_back(process: _Process) -> None:
     with _lock:
-        if len(_idle) < 2 and process.child.poll() is None:
+        if len(_idle) < _MOST_IDLE and process.child.poll() is None:
             _idle.append(process)
             return
     process.end()

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import partial
+
 import numpy as np
 from scipy.sparse import csr_matrix, hstack, vstack
 
@@ -40,16 +43,23 @@ class Search:
         return float(self.relaxation.problem.value[self.taken].sum())
 
     def improve(
-        self, useful: BoolArray, free: BoolArray, *, limit_s: float | None, nodes: int, gap: float, seed: int
+        self,
+        useful: BoolArray,
+        free: BoolArray,
+        *,
+        nodes: int,
+        gap: float,
+        seed: int,
+        over: Callable[[], bool],
     ) -> float:
         """Plan everything anew with the ``useful`` (n,) nodes; what the plan gains.
 
         ``free`` (n,): the nodes that may change; the others stay in the plan or out of it. ``nodes``: of the
-        solver's tree, at most.
+        solver's tree, at most. ``over()``, asked often: nothing is found any more.
         """
         everyone = np.arange(self.relaxation.problem.satellites)
         part = Part(self, everyone, useful, free)
-        return self.accept(part, part.solve(limit_s=limit_s, nodes=nodes, gap=gap, seed=seed))
+        return self.accept(part, part.solve(nodes=nodes, gap=gap, seed=seed, over=over))
 
     def accept(self, part: Part, found: Answer) -> float:
         """Take over what was ``found`` for a part, if it is better and holds; what the plan gains."""
@@ -68,7 +78,7 @@ class Search:
             if not better:
                 return 0.0
             part.spare(dips)
-            found = part.solve(again=True)
+            found = part.again()
         return 0.0
 
     def read(self, plan: InsertionPlan) -> None:
@@ -206,7 +216,6 @@ class Part:
         )
         self.above = np.concatenate((np.ones(len(requests)), limit, np.ones(len(starts) - 1)))
         self.least = coupling.low.copy()
-        self.limits: tuple[float | None, int, float, int] = (None, 1, 0.0, 0)
 
     def spare(self, dips: dict[int, float]) -> None:
         """Batteries are to keep so much more of their capacity, by satellite."""
@@ -215,20 +224,10 @@ class Part:
             self.least[coupling.charge & (coupling.satellite == s)] += dip
         self.least = np.minimum(self.least, coupling.high)
 
-    def solve(
-        self,
-        *,
-        limit_s: float | None = None,
-        nodes: int = 1,
-        gap: float = 0.0,
-        seed: int = 0,
-        again: bool = False,
-    ) -> Answer:
-        """The best for this part; ``again``: with the limits of the last time."""
-        if not again:
-            self.limits = (limit_s, nodes, gap, seed)
-        limit_s, nodes, gap, seed = self.limits
-        return whole(self.program(), limit_s=limit_s, nodes=nodes, gap=gap, hint=self.hint(), seed=seed)
+    def solve(self, *, nodes: int, gap: float, seed: int, over: Callable[[], bool]) -> Answer:
+        """The best for this part."""
+        self.again = partial(self.solve, nodes=nodes, gap=gap, seed=seed, over=over)
+        return whole(self.program(), nodes=nodes, gap=gap, hint=self.hint(), seed=seed, over=over)
 
     def program(self) -> Program:
         """As it stands."""

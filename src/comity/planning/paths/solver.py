@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from functools import partial
 
@@ -27,20 +27,22 @@ from comity.planning.paths.resources import Coupling, couple
 from comity.planning.paths.search import Part, Search
 from comity.planning.paths.simulate import Sending, violations
 
-#: Changes of each kind in a batch, batches in the first cycle of cooling.
-_MOVES, _CYCLE = 2000, 12
+#: Changes of each kind in a batch, batches in the first cycle of cooling, steps beside a round of the bound.
+_MOVES, _CYCLE, _BESIDE = 2000, 12, 4
 #: Batches in the longest cycle; cycles without progress (part of the value) before the search ends.
 _LONGEST, _PATIENCE, _PROGRESS = 512, 6, 1e-5
+#: What groups planned anew must bring (part of the value) to come again at once.
+_GOOD = 3e-4
 #: Heat at a cycle's start and end, slack of candidates, as parts of a node's mean value; span laid anew (s).
 _HOT, _COLD, _NEAR, _SPAN_S = 0.015, 0.002, 0.03, 400.0
 #: A share below this is none.
 _SHARED = 1e-3
 #: Nodes of a whole-number program of everything, at most, and of a group of satellites, about.
-_WHOLE, _PART = 300, 1400
+_WHOLE, _PART = 300, 1000
 #: Below so many nodes a second thread is not worth it.
 _SINGLE = 4000
-#: Of a group's program: nodes of the tree, relative gap at least.
-_TREE, _CLOSE = 20, 2e-4
+#: Of a group's program: nodes of the tree, relative gap (least, part of the plan's), batches it lasts as long as.
+_TREE, _CLOSE, _PART_OF_GAP, _AS_LONG = 20, 2e-4, 0.4, 3
 _ROUNDING = 1e-9
 
 
@@ -199,11 +201,6 @@ class _Run:
     def late(self) -> bool:
         return time.monotonic() > self.until
 
-    @property
-    def left_s(self) -> float | None:
-        """Seconds, None for no limit."""
-        return None if math.isinf(self.until) else max(0.1, self.until - time.monotonic())
-
     def done(self) -> bool:
         """Whether to stop, after a step."""
         self.history.append((time.monotonic() - self.began, self.value, self.bound))
@@ -229,33 +226,61 @@ class _Run:
         self.relaxation = self.search.relaxation
         if self.outer is not None:
             self.relaxation = Relaxation(problem, self.outer, graph)
-        if self.bound_it(bounds(self.relaxation, over=self.late)) or self.guide is None:
-            return
+        rounds = bounds(self.relaxation, over=self.late)
+        for step in rounds:
+            if self.guided(step):
+                return
+            if step.tail:
+                break
+        if self.guide is not None:
+            with ThreadPoolExecutor(1) as pool:
+                try:
+                    self.search_beside(rounds, pool)
+                finally:
+                    self.until = -math.inf  # A round that still runs ends as if it were late.
+
+    def search_beside(self, rounds: Iterator[BoundStep], pool: ThreadPoolExecutor) -> None:
+        """Changes and groups planned anew, so many of them beside each further round of the bound."""
+        coming: Future[BoundStep | None] | None = pool.submit(next, rounds, None)
+        since = 0
+        for effort in self.changes():
+            if self.done():
+                return
+            since += effort
+            if coming is not None and since >= _BESIDE:
+                since = 0
+                step = coming.result()
+                if step is not None and self.guided(step):
+                    return
+                coming = None if step is None else pool.submit(next, rounds, None)
+
+    def changes(self) -> Iterator[int]:
+        """Steps of the search, until they bring nothing any more; what each takes, in batches."""
         failures = 0
         while failures <= _PATIENCE:
             before = self.value
-            if self.whole() or self.cycle() or self.groups():
+            if self.whole():
+                yield 1
                 return
+            self.batch()
+            yield 1
+            while self.place < self.length:
+                self.batch()
+                yield 1
+            gained = math.inf
+            while gained > _GOOD * self.value:
+                gained = -self.value
+                yield from self.groups()
+                gained += self.value
             failures = 0 if self.value > before * (1 + _PROGRESS) else failures + 1
 
-    def bound_it(self, rounds: Iterator[BoundStep]) -> bool:
-        """Prices, to the last, and changes to a plan beside them; whether to stop."""
-        with ThreadPoolExecutor(1) as pool:
-            while True:
-                coming = pool.submit(next, rounds, None)
-                try:
-                    self.batch(alone=True)
-                    step = coming.result()
-                except BaseException:
-                    self.until = -math.inf  # Ctrl-C: the round ends as if it were late.
-                    raise
-                if step is None:
-                    return False
-                self.bound = min(self.bound, step.bound)
-                self.take(step)
-                self.steps += 1
-                if self.done():
-                    return True
+    def guided(self, step: BoundStep) -> bool:
+        """Go by ``step`` from now on; whether to stop."""
+        self.bound = min(self.bound, step.bound)
+        if not self.late():  # Else it was cut off: as many steps would not give its plan again.
+            self.take(step)
+            self.steps += 1
+        return self.done()
 
     def take(self, step: BoundStep) -> None:
         """Go by the prices and shares of ``step`` from now on; its shares make a plan too."""
@@ -283,47 +308,34 @@ class _Run:
             if value > self.value + _ROUNDING:
                 self.best, self.value = work.keep(), value
 
-    def batch(self, *, alone: bool = False) -> None:
-        """Changes at the heat of the moment, of two plans; ``alone``: of one, at the least heat."""
+    def batch(self) -> None:
+        """Changes at the heat of the moment, of two plans; then a longer cycle begins."""
         if self.place >= self.length:
-            self.place, self.length = 0, min(2 * self.length, _LONGEST)
+            self.place, self.length = 0, min(self.length + _CYCLE, _LONGEST)
             self.work.restore(self.best)
             self.twin.restore(self.best)
-        place = self.length - 1 if alone else self.place
         hot, cold = _HOT * self.worth, _COLD * self.worth
-        now, then = (hot * (cold / hot) ** ((place + k) / self.length) for k in (0, 1))
-        number = self.seed * 1_000_003 + 7 * self.steps + alone
+        now, then = (hot * (cold / hot) ** ((self.place + k) / self.length) for k in (0, 1))
+        number = self.seed * 1_000_003 + self.steps
         moves = min(max(_MOVES, self.problem.requests // 4), 20 * len(self.candidates.nodes))
 
         def change(work: InsertionPlan, number: int) -> None:
             work.rethread(self.candidates, self.prices, self.cost, moves, now, then, _SPAN_S, number)
             work.anneal(self.candidates, 3 * moves, now, then, number)
 
-        if moves and alone:
-            change(self.work, number)
-        elif moves:
+        if moves:
             numbers = (number, number + 500_009)
             if self.pair is None:
                 for each in zip((self.work, self.twin), numbers, strict=True):
                     change(*each)
             else:
                 list(self.pair.map(change, (self.work, self.twin), numbers))
-        if not alone:
-            self.place += 1
-            self.steps += 1
+        self.place += 1
+        self.steps += 1
         self.note()
 
-    def cycle(self) -> bool:
-        """Batches until the cycle is over; whether to stop."""
-        while True:
-            self.batch()
-            if self.done():
-                return True
-            if self.place >= self.length:
-                return False
-
     def whole(self) -> bool:
-        """All that can be in a better plan as one program, where that is small; whether to stop."""
+        """All that can be in a better plan as one program, where that is small; whether it was."""
         assert self.guide is not None
         useful = self.guide.slack <= self.bound - self.value + _ROUNDING
         if int(useful.sum()) > _WHOLE:
@@ -334,10 +346,10 @@ class _Run:
         gained = search.improve(
             useful,
             ~self.work.state.frozen,
-            limit_s=self.left_s,
             nodes=100_000,
             gap=self.target,
             seed=self.seed,
+            over=self.late,
         )
         if not self.late():  # What it found in part of a step could not be had again.
             if self.outer is None:
@@ -345,10 +357,10 @@ class _Run:
             if gained > 0 and search.write(self.work):
                 self.note()
             self.steps += 1
-        return self.done() or True
+        return True
 
-    def groups(self) -> bool:
-        """Every satellite once in a group that is planned anew, two groups at a time; whether to stop."""
+    def groups(self) -> Iterator[int]:
+        """Every satellite once in a group that is planned anew, two groups at a time."""
         assert self.guide is not None
         problem, search, guide = self.problem, self.search, self.guide
         useful = (guide.slack <= _NEAR * self.worth) | (guide.shares > _SHARED)
@@ -374,20 +386,17 @@ class _Run:
                 Part(search, group, useful, free, portion=1.0 / len(pair), denied=denied)
                 for group, denied in zip(pair, (~ours, ours) if len(pair) > 1 else (None,), strict=True)
             ]
-            gap = max(_CLOSE, 0.25 * (self.bound - self.value) / self.bound)
-            solve = partial(
-                Part.solve, limit_s=self.left_s, nodes=_TREE, gap=gap, seed=self.seed + self.steps
-            )
+            gap = max(_CLOSE, _PART_OF_GAP * (self.bound - self.value) / self.bound)
+            solve = partial(Part.solve, nodes=_TREE, gap=gap, seed=self.seed + self.steps, over=self.late)
             answers = [*map(solve, parts)] if self.pair is None else [*self.pair.map(solve, parts)]
             if self.late():
-                return self.done()
+                yield _AS_LONG
+                return
             gained = sum(search.accept(part, answer) for part, answer in zip(parts, answers, strict=True))
             if gained > 0 and search.write(self.work):
                 self.note()
             self.steps += 1
-            if self.done():
-                return True
-        return False
+            yield _AS_LONG
 
     def related(self, waiting: IntArray, near: IntArray, size: int) -> IntArray:
         """The first of ``waiting`` and those that could serve most of the same requests, sorted."""
