@@ -17,10 +17,10 @@ from functools import partial
 import numpy as np
 
 from comity.core import InputError, Progress, silent
-from comity.planning.paths import kernels
 from comity.planning.paths.bounding import BoundStep, bounds
 from comity.planning.paths.insertion.plan import InsertionPlan
 from comity.planning.paths.linear import Program, whole
+from comity.planning.paths.narrowing import beside, only
 from comity.planning.paths.problem import FloatArray, IntArray, PathProblem
 from comity.planning.paths.relaxation import BoolArray, Graph, Relaxation
 from comity.planning.paths.resources import Coupling, couple
@@ -41,7 +41,7 @@ _SHARED = 1e-3
 _WHOLE, _PART = 300, 1000
 #: Below so many nodes a second thread is not worth it.
 _SINGLE = 4000
-#: Of a group's program: nodes of the tree, relative gap (least, part of the plan's), batches it lasts as long as.
+#: Of a group's program: nodes of the tree, relative gap (least, part of the plan's), batches as long as it.
 _TREE, _CLOSE, _PART_OF_GAP, _AS_LONG = 20, 2e-4, 0.4, 3
 _ROUNDING = 1e-9
 
@@ -96,8 +96,8 @@ def solve(
     fixed = np.zeros(n, np.bool_) if frozen is None else np.asarray(frozen, dtype=np.bool_)
     if bonus is not None:
         problem = replace(problem, value=problem.value + bonus)
-    left = np.arange(n) if frozen is None else np.flatnonzero(_beside(problem, fixed))
-    part = problem if len(left) == n else _only(problem, left)
+    left = np.arange(n) if frozen is None else np.flatnonzero(beside(problem, fixed))
+    part = problem if len(left) == n else only(problem, left)
     begin = np.empty(0, np.int64) if start is None else np.flatnonzero(np.isin(left, start))
     run = _Run(part, seed, workers, progress, wall_s, steps, gap, fixed[left], begin, outer)
     try:
@@ -108,25 +108,6 @@ def solve(
         if run.pair is not None:
             run.pair.shutdown()
     return run.plan(left)
-
-
-def _beside(problem: PathProblem, fixed: BoolArray) -> BoolArray:
-    """The nodes that can be in a plan with the ``fixed`` ones, (n,)."""
-    taken = np.zeros(problem.requests, np.bool_)
-    taken[problem.request[fixed]] = True
-    allowed = fixed | ~taken[problem.request]
-    agility = problem.agility
-    kernels.beside(
-        allowed, fixed, problem.offsets, problem.start_s, problem.end_s, problem.first, problem.last,
-        agility.rate_rad_s, agility.acceleration_rad_s2, agility.settle_s,
-    )  # fmt: skip
-    return allowed | fixed
-
-
-def _only(problem: PathProblem, nodes: IntArray) -> PathProblem:
-    """The problem with these nodes alone."""
-    names = ("satellite", "request", "start_s", "end_s", "value", "first", "last", "bits", "energy_j")
-    return replace(problem, **{name: getattr(problem, name)[nodes] for name in names})
 
 
 class _Run:
