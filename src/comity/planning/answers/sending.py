@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from comity.planning.baseline.motion import Slot
 from comity.planning.baseline.sending import Sending
+from comity.planning.downlink import full_spans, subtract
 from comity.planning.problem import Contact, Downlink, Load, PlanningProblem, Request, Satellite, Span
 
 #: Shorter downlinks (s) are not made.
@@ -110,9 +111,9 @@ class Booked(Sending):
 
     def _find_regions(self, c: Contact) -> list[Span]:
         station = self._stations[c.station]
-        full = _crowded([span for span, _ in self.rivals(c)], station.antennas)
+        full = full_spans([span for span, _ in self.rivals(c)], station.antennas)
         setup = station.setup_s
-        spans = _free((c.start_s, c.end_s + setup), [(a - _APART_S, b + _APART_S) for a, b in full])
+        spans = subtract((c.start_s, c.end_s + setup), [(a - _APART_S, b + _APART_S) for a, b in full])
         found = [(a, min(b - setup, c.end_s)) for a, b in spans if b - setup > a]
         own = self.held(c.id)
         return (
@@ -143,7 +144,7 @@ class Booked(Sending):
             for region in self.regions(c):
                 span = max(region[0], slot.end_s, self._from), min(region[1], limit)
                 before = len(found)
-                for a, b in _free(span, [*barred, *self._stations[c.station].busy]):
+                for a, b in subtract(span, [*barred, *self._stations[c.station].busy]):
                     seconds = min(b - a, left / c.rate_bps)
                     whole = seconds * c.rate_bps >= left * (1 - 1e-12)
                     if seconds < LEAST_S and not whole:
@@ -211,30 +212,3 @@ def _discard(own: list[Downlink], downlink: Downlink) -> None:
             del own[k]
             return
     own.remove(downlink)
-
-
-def _crowded(spans: Sequence[Span], most: int) -> list[Span]:
-    """Where ``most`` or more of ``spans`` overlap."""
-    edges = sorted([(a, 1) for a, _ in spans] + [(b, -1) for _, b in spans])
-    found, running, since = list[Span](), 0, 0.0
-    for at, change in edges:
-        running += change
-        if change > 0 and running == most:
-            since = at
-        elif change < 0 and running == most - 1:
-            found.append((since, at))
-    return found
-
-
-def _free(span: Span, barred: Iterable[Span]) -> list[Span]:
-    """What is left of ``span`` (s), in order of time."""
-    found, at = [], span[0]
-    for a, b in sorted(barred):
-        if b <= at or a >= span[1]:
-            continue
-        if a > at:
-            found.append((at, a))
-        at = max(at, b)
-    if at < span[1]:
-        found.append((at, span[1]))
-    return found

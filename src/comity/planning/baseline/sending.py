@@ -7,6 +7,7 @@ from collections import defaultdict
 from collections.abc import Iterable
 
 from comity.planning.baseline.motion import Slot
+from comity.planning.downlink import subtract
 from comity.planning.problem import Contact, Downlink, Load, PlanningProblem, Request, Satellite, Span
 
 _LEAST_S = 1e-3
@@ -63,7 +64,7 @@ class Sending:
             if c.end_s <= slot.end_s or c.start_s >= limit or not self._antenna(c, opened):
                 continue
             span = max(c.start_s, slot.end_s, self._from), min(c.end_s, limit)
-            for a, b in _free(span, [*barred, *self._stations[c.station].busy]):
+            for a, b in subtract(span, [*barred, *self._stations[c.station].busy]):
                 seconds = min(b - a, left / c.rate_bps)
                 if seconds < _LEAST_S and left > seconds * c.rate_bps:
                     continue
@@ -116,17 +117,3 @@ class Sending:
             if act.opportunity.bits > 0 and level - gone > satellite.memory_bits * (1 + 1e-12):
                 return False
         return True
-
-
-def _free(span: Span, barred: Iterable[Span]) -> list[Span]:
-    """What is left of ``span`` (s), in order of time."""
-    found, at = [], span[0]
-    for a, b in sorted(barred):
-        if b <= at or a >= span[1]:
-            continue
-        if a > at:
-            found.append((at, a))
-        at = max(at, b)
-    if at < span[1]:
-        found.append((at, span[1]))
-    return found

@@ -241,8 +241,7 @@ class _Run:
         problem, coupling = self.relaxation.problem, self.relaxation.coupling
         chosen = np.flatnonzero(inside)
         n, q = len(chosen), len(coupling.low)
-        none = np.zeros(1, np.int64)
-        _, _, starts, members = self.relaxation.graph.cliques(chosen, none, none[:0], np.ones(n, np.bool_))
+        starts, members = self.relaxation.graph.cliques(chosen)
         requests = csr_matrix(
             (np.ones(n), (problem.request[chosen], np.arange(n))), shape=(problem.requests, n + q)
         )

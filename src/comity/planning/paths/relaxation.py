@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from comity.planning.paths import kernels
-from comity.planning.paths.cliques import clique_cover
+from comity.planning.paths.cliques import covering
 from comity.planning.paths.problem import FloatArray, IntArray, PathProblem
 from comity.planning.paths.resources import Coupling
 
@@ -137,18 +137,14 @@ class Graph:
         self.each(part)
         return np.asarray(self.tops[self.problem.satellite] - self.best - self.after)
 
-    def cliques(
-        self, chosen: IntArray, old_starts: IntArray, old_members: IntArray, fresh: BoolArray
-    ) -> tuple[NDArray[np.int32], NDArray[np.int32], IntArray, NDArray[np.int32]]:
-        """Sets of ``chosen`` nodes (sorted) that exclude each other; see :func:`clique_cover`."""
+    def cliques(self, chosen: IntArray) -> tuple[IntArray, NDArray[np.int32]]:
+        """Sets of ``chosen`` nodes (sorted) that exclude each other: places, as CSR."""
         problem = self.problem
         pairs, late = kernels.conflicts(
             chosen, problem.satellite, self.start, self.end, self.request, problem.first, problem.last,
             *self.turns,
         )  # fmt: skip
-        return clique_cover(  # type: ignore[no-any-return]
-            len(chosen), pairs, late, old_starts, old_members.astype(np.int32), fresh
-        )
+        return covering(len(chosen), pairs, late, np.arange(len(chosen)))  # type: ignore[no-any-return]
 
     def beside(self, allowed: BoolArray, fixed: BoolArray) -> None:
         """Strike the ``allowed`` (n,) nodes that exclude a ``fixed`` (n,) one, in place."""

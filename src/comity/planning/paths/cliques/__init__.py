@@ -1,5 +1,5 @@
 """Sets of acquisitions of which one excludes all the others."""
 
-from comity.planning.paths.cliques.kernels import clique_cover
+from comity.planning.paths.cliques.kernels import covering
 
-__all__ = ["clique_cover"]
+__all__ = ["covering"]

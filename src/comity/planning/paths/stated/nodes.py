@@ -18,8 +18,7 @@ BoolArray = NDArray[np.bool_]
 
 #: More starts than this are thinned (the plan) and gathered in buckets (the bound).
 MOST_NODES = 4_000_000
-#: Starts tried in a window whose start is free, and buckets of the bound in it at the most.
-FREE_STARTS = 9
+#: Buckets at the most in a window whose start is free; the plan tries a start in each.
 FREE_BUCKETS = 24
 #: Kept between activities beyond what is needed (s), so that rounding never makes a plan too tight.
 SLACK_S = 2e-7

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import csr_matrix, hstack, vstack
 
+from comity.planning.paths.cliques import covering
 from comity.planning.paths.linear import Program
 from comity.planning.paths.resources import Coupling
 from comity.planning.paths.stated import kernels
@@ -77,7 +78,7 @@ class Stated:
             total += len(pairs)
             if total > MOST_PAIRS:
                 raise TooManyPairs
-            first, inside = kernels.covering(len(own), pairs, timely, self.sets[own])
+            first, inside = covering(len(own), pairs, timely, self.sets[own])
             starts.append(first[1:] + filled)
             members.append(own[inside])
             filled += len(inside)

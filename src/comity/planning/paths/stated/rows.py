@@ -66,12 +66,6 @@ class Rows:
         """Factors of nodes in rows there are."""
         self._parts.append((rows, nodes, np.asarray(factors, dtype=np.float64)))
 
-    def value_row(self, limit: float) -> int:
-        """A row of all that is earned: nodes and variables together ≥ ``limit``."""
-        where = np.flatnonzero(self.value)
-        terms = [(k, -v[3]) for k, v in enumerate(self._variables) if v[3]]
-        return self.row(where, -self.value[where], terms, -limit)
-
     def coupling(self) -> Coupling:
         """The rows as arrays."""
         m, q = len(self._limits), len(self._variables)
