@@ -23,7 +23,7 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.special import betainc, betaincinv
 
 from comity.core import InputError
-from comity.imagery.ground import LonLatGrid, package_array
+from comity.imagery.scenery.ground import LonLatGrid, package_array
 
 Floats = NDArray[np.float64]
 

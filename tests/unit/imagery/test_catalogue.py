@@ -11,7 +11,7 @@ from shapely.geometry import box
 
 from comity.core import InputError, write_whole
 from comity.imagery import ItemFiles, make_item, write_catalogue
-from comity.imagery.schemas import validate
+from comity.imagery.products.schemas import validate
 from unit.imagery.acquired import acquisition
 
 

@@ -15,8 +15,8 @@ from rasterio.enums import Resampling
 from rasterio.io import DatasetReader
 from shapely.geometry.base import BaseGeometry
 
-from comity.imagery.geotiff import NODATA
 from comity.imagery.grid import ImageGrid
+from comity.imagery.products.geotiff import NODATA
 
 _GAMMA = 1 / 1.5
 _SHOULDER = 0.84

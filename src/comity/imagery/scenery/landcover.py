@@ -7,8 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from comity.imagery.sheets import smoothstep
-from comity.imagery.spectra import COVERS
+from comity.imagery.scenery.sheets import smoothstep
+from comity.imagery.scenery.spectra import COVERS
 
 Array = NDArray[np.float32]
 F = np.float32
@@ -21,7 +21,7 @@ class Terrain:
     ``measured_m``: the measured relief alone. ``height_m``, ``slope`` (rise over run) and ``channel``
     (0…1, bed of a gully) as made; ``reference_m``: the height the climate's temperatures belong to.
     ``aridity``, ``season``, ``temperature_c``, ``warmest_c``, ``coldest_c`` as in
-    :class:`comity.imagery.ground.Climate`.
+    :class:`comity.imagery.scenery.ground.Climate`.
     ``geology``, ``deposits``, ``moisture``, ``stands``: noise of scatter about 1, from wide
     (hundreds of km) to narrow (2 km) and finer.
     """

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from comity.imagery.sky import CloudCover
-from comity.imagery.spectra import COVERS, Band
+from comity.imagery.scenery.sky import CloudCover
+from comity.imagery.scenery.spectra import COVERS, Band
 
 Array = NDArray[np.float32]
 F = np.float32

@@ -14,16 +14,16 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from comity.imagery import ground, kernels, spectra
-from comity.imagery.coast import LandIn, coast_sheet
 from comity.imagery.grid import ImageGrid
-from comity.imagery.landcover import Cover, Terrain, land_cover, water
-from comity.imagery.noise import NoiseFrame, noise_frame, octaves
-from comity.imagery.sensor import Light, sensed
-from comity.imagery.settlement import TOWN_FROM, Patches, town_sheets
-from comity.imagery.sheets import Sheet, smoothstep
-from comity.imagery.sky import CloudCover, cloud_cover
-from comity.imagery.spectra import COVERS, Band
+from comity.imagery.scenery import ground, kernels, spectra
+from comity.imagery.scenery.coast import LandIn, coast_sheet
+from comity.imagery.scenery.landcover import Cover, Terrain, land_cover, water
+from comity.imagery.scenery.noise import NoiseFrame, noise_frame, octaves
+from comity.imagery.scenery.sensing import Light, sensed
+from comity.imagery.scenery.settlement import TOWN_FROM, Patches, town_sheets
+from comity.imagery.scenery.sheets import Sheet, smoothstep
+from comity.imagery.scenery.sky import CloudCover, cloud_cover
+from comity.imagery.scenery.spectra import COVERS, Band
 
 Array = NDArray[np.float32]
 F = np.float32

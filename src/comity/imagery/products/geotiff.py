@@ -17,7 +17,7 @@ from rasterio.windows import Window
 
 from comity.core import ComityError
 from comity.imagery.grid import ImageGrid, inside
-from comity.imagery.spectra import Band
+from comity.imagery.scenery.spectra import Band
 
 NODATA = 0
 #: Pixels rendered at a time: enough to be quick, few enough to stay in the processor's cache.

@@ -10,12 +10,12 @@ import numpy as np
 from numpy.typing import NDArray
 from pyproj import Transformer
 
-from comity.imagery import kernels
-from comity.imagery.coast import lonlat_bounds
 from comity.imagery.grid import ImageGrid
-from comity.imagery.ground import towns_in
-from comity.imagery.sheets import Sheet, smoothstep
-from comity.imagery.spectra import COVERS
+from comity.imagery.scenery import kernels
+from comity.imagery.scenery.coast import lonlat_bounds
+from comity.imagery.scenery.ground import towns_in
+from comity.imagery.scenery.sheets import Sheet, smoothstep
+from comity.imagery.scenery.spectra import COVERS
 
 Array = NDArray[np.float32]
 F = np.float32

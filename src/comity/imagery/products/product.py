@@ -14,18 +14,18 @@ from shapely.geometry.base import BaseGeometry
 import comity
 from comity.core import Epoch, InputError, write_whole
 from comity.fleet import territories
-from comity.imagery import ground
 from comity.imagery.acquisition import Acquisition
-from comity.imagery.coast import LandIn
-from comity.imagery.files import file_name, folder, json_bytes, multihash
-from comity.imagery.geotiff import cloud_optimised
 from comity.imagery.grid import ImageGrid, image_grid, unwrap
-from comity.imagery.quicklook import quicklook_png
-from comity.imagery.scene import Scene
-from comity.imagery.schemas import validate_item
-from comity.imagery.sensor import REFLECTANCE_SCALE, THERMAL_SCALE, Light
-from comity.imagery.spectra import bands_of
-from comity.imagery.stac import item_dict
+from comity.imagery.products.files import file_name, folder, json_bytes, multihash
+from comity.imagery.products.geotiff import cloud_optimised
+from comity.imagery.products.quicklook import quicklook_png
+from comity.imagery.products.schemas import validate_item
+from comity.imagery.products.stac import item_dict
+from comity.imagery.scenery import ground
+from comity.imagery.scenery.coast import LandIn
+from comity.imagery.scenery.scene import Scene
+from comity.imagery.scenery.sensing import REFLECTANCE_SCALE, THERMAL_SCALE, Light
+from comity.imagery.scenery.spectra import bands_of
 
 MARK = "SIMULATED"
 #: Raised whenever the scene is drawn differently, so that kept files are made anew.

@@ -10,9 +10,9 @@ from pathlib import Path
 from typing import Any
 
 from comity.core import InputError, write_whole
-from comity.imagery.files import file_name, folder, json_bytes
-from comity.imagery.product import ItemFiles
-from comity.imagery.schemas import STAC_VERSION, validate, validate_item
+from comity.imagery.products.files import file_name, folder, json_bytes
+from comity.imagery.products.product import ItemFiles
+from comity.imagery.products.schemas import STAC_VERSION, validate, validate_item
 
 Json = dict[str, Any]
 _JSON = "application/json"

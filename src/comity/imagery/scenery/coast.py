@@ -16,7 +16,7 @@ from shapely.geometry import box
 from shapely.geometry.base import BaseGeometry
 
 from comity.imagery.grid import ImageGrid, inside
-from comity.imagery.sheets import Sheet
+from comity.imagery.scenery.sheets import Sheet
 
 #: Land inside west, south, east, north (degrees; west > east crosses the antimeridian), lon/lat.
 LandIn = Callable[[float, float, float, float], BaseGeometry]

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from comity.imagery import kernels
+from comity.imagery.scenery import kernels
 
 EARTH_RADIUS_M = 6_378_137.0
 #: From this latitude of an image's centre on its noise lives on the polar map.
@@ -70,7 +70,7 @@ def octaves(
     gain: float,
     amplitude: float = 1.0,
 ) -> NDArray[np.float64]:
-    """An octave table for :mod:`comity.imagery.kernels`, coarse to fine, spacing halved each time.
+    """An octave table for :mod:`comity.imagery.scenery.kernels`, coarse to fine, spacing halved each time.
 
     ``key`` names the lattice (it carries the seed). ``coarsest_m``: spacing of the first octave, map
     metres. Octaves end at ``finest_m`` (map metres, what the grid can show); the last fades in so that

@@ -10,10 +10,10 @@ import numpy as np
 from numpy.typing import NDArray
 from rasterio.transform import Affine
 
-from comity.imagery import kernels
 from comity.imagery.grid import ImageGrid, inside
-from comity.imagery.noise import NoiseFrame, octaves
-from comity.imagery.sheets import Sheet, smoothstep
+from comity.imagery.scenery import kernels
+from comity.imagery.scenery.noise import NoiseFrame, octaves
+from comity.imagery.scenery.sheets import Sheet, smoothstep
 
 
 @dataclass(frozen=True, slots=True)

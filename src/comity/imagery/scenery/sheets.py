@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from comity.imagery import kernels
+from comity.imagery.scenery import kernels
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,8 +15,8 @@ from shapely.geometry.base import BaseGeometry
 from comity.core import Interval
 from comity.imagery.acquisition import Acquisition
 from comity.imagery.grid import ImageGrid
-from comity.imagery.schemas import extension_uri
-from comity.imagery.spectra import Band
+from comity.imagery.products.schemas import extension_uri
+from comity.imagery.scenery.spectra import Band
 
 _USED = ("eo", "file", "processing", "projection", "raster", "sat", "view")
 

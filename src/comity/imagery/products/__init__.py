@@ -1,0 +1,1 @@
+"""What a customer gets: cloud-optimised images, quicklooks, STAC Items and the catalogue."""
