@@ -28,6 +28,7 @@ COMMANDS = {
     "status": "Show orders and their history.",
     "plan": "Make, explain and export plans.",
     "execute": "Take in what happened, or simulate it.",
+    "process": "Process images from raw frames to products.",
     "deliver": "Make the products of received acquisitions.",
     "accept": "Accept or refuse delivered items.",
     "settle": "Share out revenue and state the partners' accounts.",

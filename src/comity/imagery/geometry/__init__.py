@@ -1,0 +1,1 @@
+"""Where the pixels of an image look: rigorous cameras, RPCs, relief and geoid, control points."""

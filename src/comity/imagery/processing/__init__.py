@@ -1,0 +1,1 @@
+"""From raw frames to a product: each processing level as a function over blocks."""
