@@ -12,11 +12,14 @@ from pathlib import Path
 import pystac
 import rasterio
 import sqlalchemy as sa
+from rasterio.warp import transform
 from rio_cogeo.cogeo import cog_validate
+from shapely.geometry import shape
 
 from comity.core import Epoch
+from comity.fleet import territory
 from comity.imagery import validate_item
-from comity.operations import Account, read_account
+from comity.operations import Account, mosaic_items, read_account
 from comity.planning import check
 from comity.stores import SqlStore
 
@@ -66,7 +69,8 @@ def test_own_territory_is_fine_and_the_neighbours_are_coarsened_or_refused_with_
 def test_every_image_is_a_strict_cog_in_utm_and_every_item_validates(demo) -> None:
     images = sorted((demo.folder / "stac").rglob("*.tif"))
     items = account_of(demo.folder).items
-    assert len(images) == len(items) > 20
+    mosaics = list(mosaic_items(demo.folder))
+    assert len(images) == len(items) + len(mosaics) > 20
     for path in images:
         valid, errors, warnings = cog_validate(path, strict=True)
         assert valid, (path, errors, warnings)
@@ -75,10 +79,27 @@ def test_every_image_is_a_strict_cog_in_utm_and_every_item_validates(demo) -> No
             assert image.width * image.height <= 20_000_000
     catalogue = pystac.Catalog.from_file(str(demo.folder / "stac" / "catalog.json"))
     found = list(catalogue.get_items(recursive=True))
-    assert len(found) == len(items)
+    assert len(found) == len(items) + len(mosaics)
     for item in found:
         validate_item(item.to_dict())
         assert item.properties["comity:simulated"] is True
+
+
+def test_the_mosaic_of_djibouti_shows_all_of_it_that_was_imaged_and_its_waters_where_they_are(demo) -> None:
+    (item,) = (path for path in mosaic_items(demo.folder) if "djibouti-territory" in path.name)
+    document = json.loads(item.read_text())
+    asked = territory("Djibouti").geometry
+    accepted = [i for i in account_of(demo.folder).items if i.order == document["properties"]["comity:order"]]
+    shown = shape(document["geometry"])
+    part = min(1.0, sum(i.area_part for i in accepted if i.state == "accepted"))
+    assert shown.intersection(asked).area > 0.97 * part * asked.area
+    assert {link["rel"] for link in document["links"]} >= {"derived_from", "collection"}
+    with rasterio.open(item.with_suffix(".tif")) as image:
+        # Lake Assal, its salt is to the north-west of it, and dry land halfway to Ethiopia.
+        lake, land = ((42.41, 11.66), (42.60, 11.30))
+        xs, ys = transform("OGC:CRS84", image.crs, *zip(lake, land, strict=True))
+        nir = [value[image.descriptions.index("nir")] for value in image.sample(zip(xs, ys, strict=True))]
+    assert 0 < nir[0] < 600 < nir[1]
 
 
 def test_only_accepted_items_are_invoiced_and_refused_ones_break_the_cloud_limit(demo) -> None:

@@ -44,6 +44,10 @@ def execute(
     out.print(f"{summary.done} done, {summary.failed} failed, {summary.received} received ({kind})")
     for task in summary.retried:
         out.print(f"  {task}: failed, to be tried again by the next plan")
+    for task in summary.cloudy:
+        out.print(f"  {task}: over the cloud limit, a clearer one to be tried by the next plan")
+    for task in summary.over_limit:
+        out.print(f"  {task}: over the cloud limit and its time is over, the customer decides")
     for task in summary.expired:
         out.print(f"  {task}: failed, and its time is over")
     out.print("next: comity deliver", style="dim")

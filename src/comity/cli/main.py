@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from importlib import import_module
-from typing import Annotated
+from typing import Annotated, NoReturn
 
 import typer
 
@@ -29,6 +29,7 @@ COMMANDS = {
     "plan": "Make, explain and export plans.",
     "execute": "Take in what happened, or simulate it.",
     "process": "Process images from raw frames to products.",
+    "image": "Read images: tiles, values, band maths, change, series.",
     "deliver": "Make the products of received acquisitions.",
     "accept": "Accept or refuse delivered items.",
     "settle": "Share out revenue and state the partners' accounts.",
@@ -39,6 +40,7 @@ COMMANDS = {
 
 #: What set-up calls; of no use to a person.
 HIDDEN = "_warm"
+_INTERRUPTED = 130
 
 
 def build_app(called: str | None) -> typer.Typer:
@@ -98,4 +100,13 @@ def main() -> None:
         sys.stderr.write(f"comity: {error}\n")
         sys.exit(2)
     except KeyboardInterrupt:  # before the command had begun: while its modules were imported
-        sys.exit(130)
+        _interrupted()
+    except SystemExit as end:
+        if end.code != _INTERRUPTED:
+            raise
+        _interrupted()
+
+
+def _interrupted() -> NoReturn:
+    sys.stderr.write("comity: interrupted\n")
+    sys.exit(_INTERRUPTED)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections import Counter
 from pathlib import Path
@@ -10,7 +11,17 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.table import Table
 
-from comity.cli.common import Json, console, print_json, progress_bar
+from comity.cli.common import (
+    DEFAULT_DB,
+    Db,
+    Json,
+    Now,
+    console,
+    open_store,
+    print_json,
+    progress_bar,
+    time_of,
+)
 from comity.cli.plan_problem import (
     DEFAULT_WALL_S,
     Source,
@@ -21,17 +32,16 @@ from comity.cli.plan_problem import (
 from comity.core import InputError
 
 if TYPE_CHECKING:  # slow to import: only the command that is called pays
+    from comity.operations import PlanWhatIf
     from comity.planning.answers import Moved, Rush, WhatIf
     from comity.planning.problem import Activity, Plan, PlanningProblem
 
 #: Lines of a table that are shown; ``--json`` has all.
 _SHOWN = 40
+#: Seconds for each plan of the operator's own state, without any limit: as of ``plan make``.
+_OWN_WALL_S = 30.0
 
 PlanFile = Annotated[Path, typer.Argument(metavar="PLAN", help="The plan.json that solve wrote.")]
-Added = Annotated[
-    list[Path],
-    typer.Option("--add", help='File with a request to add: {"request": {…}, "opportunities": […]}.'),
-]
 
 
 def explain_plan(problem: Path, plan: Path, requests: list[str], *, json: bool) -> None:
@@ -60,7 +70,10 @@ def explain_plan(problem: Path, plan: Path, requests: list[str], *, json: bool) 
 
 
 def whatif(
-    problem: Source,
+    problem: Annotated[
+        Path | None,
+        typer.Argument(metavar="[PROBLEM]", help="Problem file (None: the operator's own state, --db)."),
+    ] = None,
     plan: Annotated[
         Path | None,
         typer.Argument(metavar="[PLAN]", help="The plan.json to start from (None: solve first)."),
@@ -74,28 +87,72 @@ def whatif(
         list[str],
         typer.Option("--without-partner", help="Partner that is not there, nor its requests and satellites."),
     ] = [],  # noqa: B006
-    add: Added = [],  # noqa: B006
-    drop: Annotated[list[str], typer.Option("--drop", help="Request that nobody wants.")] = [],  # noqa: B006
+    add: Annotated[
+        list[str],
+        typer.Option(
+            "--add",
+            help='File with a request to add: {"request": {…}, "opportunities": […]}; of the own state, '
+            "the id of a request that is not ordered.",
+        ),
+    ] = [],  # noqa: B006
+    drop: Annotated[
+        list[str], typer.Option("--drop", help="Request (of the own state: order) that nobody wants.")
+    ] = [],  # noqa: B006
     work_limit: Annotated[
         float | None, typer.Option("--work-limit", help="Work units that each solution may take.")
     ] = None,
     wall_s: Annotated[
         float | None,
-        typer.Option("--wall-s", help="Seconds that each solution may take (60 if no limit is given)."),
+        typer.Option("--wall-s", help="Seconds that each solution may take (else 60, of the own state 30)."),
     ] = None,
     seed: Annotated[int, typer.Option(help="Seed of the solver.")] = 0,
+    db: Db = DEFAULT_DB,
+    now: Now = None,
     json: Json = False,
 ) -> None:
-    """Solve a problem with something added or taken away, and say what that changes."""
-    from comity.planning.answers import Change, read_addition, what_if
+    """Plan with something added or taken away; say what that changes and who is hit. Nothing is stored.
+
+    With PROBLEM: a planning problem. Without: the operator's own open orders, as ``plan make`` plans them.
+    """
+    for option, limit in (("--work-limit", work_limit), ("--wall-s", wall_s)):
+        if limit is not None and not 0 < limit < math.inf:
+            raise InputError(f"{option} {limit:g} must be above 0 and finite")
     from comity.planning.solver import Stop
+
+    if problem is None:
+        if without_partner:
+            raise InputError("--without-partner is for problem files: name its satellites with --without")
+        from comity.operations import what_if_planned
+
+        if not (without or without_station or add or drop):
+            raise InputError("nothing is changed: give --without, --without-station, --add or --drop")
+        with open_store(db) as store, progress_bar("planning") as progress:
+            made = what_if_planned(
+                store,
+                now=time_of(store, now),
+                without=without,
+                without_stations=without_station,
+                add=add,
+                drop=drop,
+                seed=seed,
+                stop=Stop(
+                    wall_s=_OWN_WALL_S if wall_s is None and work_limit is None else wall_s, work=work_limit
+                ),
+                progress=progress,
+            )
+        if json:
+            print_json(made)
+            return
+        show_plan_what_if(made)
+        return
+    from comity.planning.answers import Change, read_addition, what_if
 
     change = Change(
         without_satellites=tuple(without),
         without_stations=tuple(without_station),
         without_partners=tuple(without_partner),
         drop=tuple(drop),
-        add=tuple(read_addition(path) for path in add),
+        add=tuple(read_addition(Path(path)) for path in add),
     )
     if change == Change():
         raise InputError(
@@ -121,6 +178,40 @@ def whatif(
     _show_what_if(found)
 
 
+def show_plan_what_if(found: PlanWhatIf) -> None:
+    """Print both values, what of the difference is proven, and who is hit."""
+    out, before, after = console(), found.before.bound, found.after.bound
+    table = Table("", "before", "after", "difference", title="what if, with the operator's own orders")
+    table.add_row(
+        f"value ({found.currency})",
+        f"{before.value:,.0f}",
+        f"{after.value:,.0f}",
+        f"{found.difference:+,.0f}",
+    )
+    table.add_row("upper bound", f"{before.upper:,.0f}", f"{after.upper:,.0f}", "")
+    table.add_row("gap", f"{before.gap:.2%}", f"{after.gap:.2%}", "")
+    out.print(table)
+    _show_span(found.least, found.most, before.value)
+    if found.orders:
+        hit = Table(
+            "order", "customer", "product", "tasks", "served", "earned", "difference", title="who is hit"
+        )
+        for each in found.orders[:_SHOWN]:
+            hit.add_row(
+                each.order + (" (tried out)" if each.added else ""),
+                each.customer,
+                each.product,
+                str(each.tasks),
+                f"{each.served_before} → {each.served_after}",
+                f"{each.earned_before:,.0f} → {each.earned_after:,.0f}",
+                f"{each.difference:+,.0f}",
+            )
+        out.print(hit)
+        if len(found.orders) > _SHOWN:
+            out.print(f"{_SHOWN} are shown: --json has all", style="dim")
+    out.print(f"{found.unchanged:,} orders earn the same; nothing is stored", soft_wrap=True)
+
+
 def _figures(plan: Plan) -> dict[str, object]:
     return {
         "value": plan.value,
@@ -141,10 +232,17 @@ def _show_what_if(found: WhatIf) -> None:
     out.print(table)
     for plan in dict.fromkeys((before.upper_for, after.upper_for)):
         out.print(f"bound holds for {plan}", soft_wrap=True)
-    span = f"from {found.least:+,.6g} to {found.most:+,.6g}"
-    if found.most - found.least <= 1e-7 * max(1.0, abs(before.value)):
+    _show_span(found.least, found.most, before.value)
+    show_moved(found.moved)
+
+
+def _show_span(least: float, most: float, value: float) -> None:
+    """What is proven of the difference of the best plans."""
+    out, slack = console(), 1e-7 * max(1.0, abs(value))
+    span = f"from {least:+,.6g} to {most:+,.6g}"
+    if most - least <= slack:
         out.print("both plans are proven best: this is the true difference", soft_wrap=True)
-    elif found.certain:
+    elif least > slack or most < -slack:
         out.print(f"the true difference lies {span}: its sign is proven", soft_wrap=True)
     else:
         out.print(
@@ -152,7 +250,6 @@ def _show_what_if(found: WhatIf) -> None:
             "give more time for closer bounds",
             soft_wrap=True,
         )
-    show_moved(found.moved)
 
 
 def show_moved(moved: tuple[Moved, ...]) -> None:

@@ -5,7 +5,9 @@ from __future__ import annotations
 import json as json_text
 import math
 import os
+import sys
 from collections.abc import Callable
+from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -13,7 +15,7 @@ import typer
 from rich.table import Table
 
 from comity.cli.common import Json, console, print_json, progress_bar
-from comity.cli.plan_solving import Solved, show_extras, solve_as_asked
+from comity.cli.plan_solving import Solved, keeper_of, show_extras, solve_as_asked
 from comity.core import InputError, Progress, decode, encode
 from comity.core.files import read_text, write_text
 
@@ -63,6 +65,15 @@ def solve(
         float | None,
         typer.Option("--churn-price", help="What each activity of it that is dropped or moved costs."),
     ] = None,
+    scheduler: Annotated[
+        str | None,
+        typer.Option(
+            metavar="ADDRESS|local",
+            help="Hold the satellites of a fleet at the workers of this Dask scheduler, or (local) in "
+            "processes of this machine (needs the extra dask).",
+            show_default=False,
+        ),
+    ] = None,
     out: Annotated[Path | None, typer.Option("--out", help="Folder for the plan and its report.")] = None,
     json: Json = False,
 ) -> None:
@@ -78,11 +89,13 @@ def solve(
     stop = Stop(wall_s=wall_s, work=work_limit, gap=gap)
     if out is not None:
         _can_be_written(out)
-    with progress_bar("planning") as progress:
+    with ExitStack() as workers, progress_bar("planning") as progress:
         source, public = read_source(problem, progress)
         before, of = (None, None) if previous is None else _plan_and_hash(previous)
+        keeper = workers.enter_context(keeper_of(scheduler))
         solved = solve_as_asked(
             source,
+            keeper=keeper,
             previous=before,
             same_problem=of is not None and of == _hash(source),
             frozen_until_s=frozen_until or 0.0,
@@ -95,6 +108,8 @@ def solve(
         )
         task, plan = solved.problem, solved.plan
         judgement = judge(task, plan)
+    if scheduler is not None and "paths" not in plan.solver:
+        sys.stderr.write(f"note: the solver {plan.solver} has no use for a scheduler: all was done here\n")
     if judgement.violations:
         raise InputError(
             f"the solver's plan breaks a rule: {judgement.violations[0].text}; it is not written"

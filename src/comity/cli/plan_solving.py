@@ -2,21 +2,45 @@
 
 from __future__ import annotations
 
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from rich.table import Table
 
 from comity.cli.common import console
+from comity.cli.work import executor_for
 from comity.core import ComityError, InputError, Progress
 
 if TYPE_CHECKING:  # slow to import: only the command that is called pays
     from comity.planning.answers import Alone
+    from comity.planning.baseline import PlanSolver
+    from comity.planning.paths.remote import Keeper
     from comity.planning.problem import Plan, PlanningProblem
     from comity.planning.solver import Stop
 
 #: Part of the limits that goes to what partners would earn alone.
 _ALONE_PART = 0.25
+
+
+#: In place of a scheduler's address: processes of this machine, started and ended with the command.
+LOCAL = "local"
+
+
+@contextmanager
+def keeper_of(scheduler: str | None) -> Iterator[Keeper | None]:
+    """The workers that ``--scheduler`` names; None without it. Raises :class:`InputError` if none answer."""
+    if scheduler is None:
+        yield None
+        return
+    workers = os.cpu_count() if scheduler == LOCAL else None
+    with executor_for(workers, None if scheduler == LOCAL else scheduler) as executor:
+        from comity.stores import DaskExecutor
+
+        assert isinstance(executor, DaskExecutor)
+        yield executor
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,18 +61,20 @@ def solve_as_asked(
     churn_price: float,
     fair: float | None,
     basis: str,
+    keeper: Keeper | None = None,
     seed: int,
     stop: Stop,
     progress: Progress,
 ) -> Solved:
-    """Solve ``problem``: from the previous plan, fairly, or just so."""
+    """Solve ``problem``: from the previous plan, fairly, or just so; paths on the workers of ``keeper``."""
     from comity.planning.answers import partner_rows, replan, replanning_problem
-    from comity.planning.dispatch import solver_for
+    from comity.planning.dispatch import Dispatch
 
     if basis not in ("plan", "bound"):
         raise InputError(f"--fair-basis {basis} must be plan or bound")
     report: dict[str, object] = {}
     task = problem
+    solver = Dispatch(keeper=keeper)
     if previous is not None:
         task = replanning_problem(problem, previous, now_s=frozen_until_s, churn_price=churn_price)
         known = {o.id for o in problem.opportunities}
@@ -62,7 +88,9 @@ def solve_as_asked(
         }
     try:
         if fair is not None or any(p.fair_fraction > 0 for p in task.partners):
-            task, plan, figures = _solve_fairly(task, fair, basis, seed=seed, stop=stop, progress=progress)
+            task, plan, figures = _solve_fairly(
+                task, fair, basis, solver=solver, seed=seed, stop=stop, progress=progress
+            )
             report["fairness"] = figures
         elif previous is not None:
             plan = replan(
@@ -71,12 +99,13 @@ def solve_as_asked(
                 now_s=frozen_until_s,
                 churn_price=churn_price,
                 same_problem=same_problem,
+                solver=solver,
                 seed=seed,
                 stop=stop,
                 progress=progress,
             )
         else:
-            plan = solver_for(task).solve(task, seed=seed, stop=stop, progress=progress)
+            plan = solver.solve(task, seed=seed, stop=stop, progress=progress)
     except ComityError:
         raise
     except (RuntimeError, ValueError, ArithmeticError, LookupError, MemoryError) as error:
@@ -102,7 +131,14 @@ def solve_as_asked(
 
 
 def _solve_fairly(
-    problem: PlanningProblem, fair: float | None, basis: str, *, seed: int, stop: Stop, progress: Progress
+    problem: PlanningProblem,
+    fair: float | None,
+    basis: str,
+    *,
+    solver: PlanSolver,
+    seed: int,
+    stop: Stop,
+    progress: Progress,
 ) -> tuple[PlanningProblem, Plan, dict[str, object]]:
     from comity.planning.answers import alone_values, solve_fair, with_fairness
     from comity.planning.solver import Stop
@@ -123,10 +159,12 @@ def _solve_fairly(
         p.id for p in problem.partners if p.alone_value is None and (fair is not None or p.fair_fraction > 0)
     ]
     alone: tuple[Alone, ...] = alone_values(
-        problem, wanted, seed=seed, stop=part(_ALONE_PART), progress=progress
+        problem, wanted, solver=solver, seed=seed, stop=part(_ALONE_PART), progress=progress
     )
     task = with_fairness(problem, alone, fraction=fair, basis="bound" if basis == "bound" else "plan")
-    found = solve_fair(task, alone=alone, seed=seed, stop=part(1 - _ALONE_PART), progress=progress)
+    found = solve_fair(
+        task, alone=alone, solver=solver, seed=seed, stop=part(1 - _ALONE_PART), progress=progress
+    )
     figures: dict[str, object] = {
         "alone_is": "as the problem states" if not wanted else f"the {basis} of each partner by itself",
         "alone": {a.partner: {"value": a.value, "upper": a.upper} for a in alone},

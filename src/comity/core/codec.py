@@ -1,8 +1,8 @@
 """Domain values to and from plain JSON data, driven by their type hints.
 
 One encoding for everything that is stored or sent: dataclasses become objects, :class:`Epoch` ISO
-text with nanoseconds, :class:`Interval` ``START/END``, ``Decimal`` text, geometry GeoJSON, tuples
-lists. ``decode(T, encode(x)) == x`` for every supported type.
+text with nanoseconds, :class:`Interval` ``START/END``, ``Decimal`` text, paths text, geometry GeoJSON,
+tuples lists. ``decode(T, encode(x)) == x`` for every supported type.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import fields, is_dataclass
 from decimal import Decimal
 from functools import cache
+from pathlib import PurePath
 from typing import Any, Literal, TypeVar, Union, cast, get_args, get_origin, get_type_hints
 
 from shapely.geometry import mapping, shape
@@ -40,6 +41,8 @@ def encode(value: object) -> Json:
         return {"amount": str(value.amount), "currency": value.currency}
     if isinstance(value, BaseGeometry):
         return mapping(value)
+    if isinstance(value, PurePath):
+        return str(value)
     if is_dataclass(value):
         return {field.name: encode(getattr(value, field.name)) for field in fields(value)}
     if isinstance(value, tuple | list | frozenset):
@@ -83,6 +86,8 @@ def _decoder(kind: Any) -> Callable[[Json], Any]:
         return to_decimal
     if isinstance(kind, type) and issubclass(kind, BaseGeometry):
         return shape
+    if isinstance(kind, type) and issubclass(kind, PurePath):
+        return kind
     if isinstance(kind, type) and is_dataclass(kind):
         return _dataclass(kind)
     if kind is float:

@@ -2,6 +2,13 @@
 
 from __future__ import annotations
 
+#: An identifier longer than this is shown in part.
+_SHOWN = 80
+
+
+def _short(id: str) -> str:
+    return id if len(id) <= _SHOWN else f"{id[:_SHOWN]}… ({len(id):,} characters)"
+
 
 class ComityError(Exception):
     """Base of every error Comity raises on purpose."""
@@ -22,9 +29,9 @@ class UnknownIdError(ComityError):
     """
 
     def __init__(self, kind: str, value: str, known: tuple[str, ...] = ()) -> None:
-        shown = ", ".join(known[:8]) + (", …" if len(known) > 8 else "")
+        shown = ", ".join(map(_short, known[:8])) + (", …" if len(known) > 8 else "")
         hint = f"; known: {shown}" if known else ""
-        super().__init__(f"unknown {kind} {value!r}{hint}")
+        super().__init__(f"unknown {kind} {_short(value)!r}{hint}")
         self.kind = kind
         self.value = value
         self.known = known

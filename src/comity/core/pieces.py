@@ -11,7 +11,7 @@ from functools import lru_cache
 from typing import Any
 
 
-@lru_cache(maxsize=4)
+@lru_cache(maxsize=8)
 def _unpacked(function: bytes) -> Callable[[Any], Any]:
     unpacked: Callable[[Any], Any] = pickle.loads(function)
     return unpacked
@@ -20,3 +20,9 @@ def _unpacked(function: bytes) -> Callable[[Any], Any]:
 def run_piece(function: bytes, item: bytes) -> Any:
     """``function(item)``, both pickled; a function is unpacked once for all its items."""
     return _unpacked(function)(pickle.loads(item))
+
+
+def run_asked(function: bytes, kept: tuple[bool, ...], *item: Any) -> Any:
+    """``function(*item)``: the parts that are not ``kept`` at the worker come pickled."""
+    parts = (part if here else pickle.loads(part) for here, part in zip(kept, item, strict=True))
+    return _unpacked(function)(*parts)

@@ -1,23 +1,38 @@
 """The use cases that walk the road, and the ports they need."""
 
 from comity.operations.account import Account, read_account
-from comity.operations.delivery import Judgement, deliver, judge_items, offered_items
+from comity.operations.closing import expire_tasks
+from comity.operations.delivery import (
+    Judgement,
+    deliver,
+    held_for_clouds,
+    judge_items,
+    offered_items,
+)
 from comity.operations.execution import ExecutionSummary, Outcome, execute, simulate
 from comity.operations.explain import OrderAccount, TaskAccount, explain_order
 from comity.operations.licences import licence_decisions
 from comity.operations.memory import MemoryStore
+from comity.operations.mosaics import make_mosaics, mosaic_items
 from comity.operations.orders import (
     add_request,
     advance,
     as_of,
     cancel_order,
-    expire_tasks,
     find_opportunities,
     make_quote,
     place_order,
 )
 from comity.operations.plans import make_plan
-from comity.operations.ports import Collection, Store, UnitOfWork
+from comity.operations.ports import (
+    Collection,
+    ObjectStore,
+    ObjectStoreError,
+    Store,
+    StoredObject,
+    UnitOfWork,
+)
+from comity.operations.publishing import Published, publish
 from comity.operations.records import (
     Activity,
     ItemRecord,
@@ -30,6 +45,7 @@ from comity.operations.records import (
 from comity.operations.road import Walk, walk
 from comity.operations.settlement import SettlementSummary, settle
 from comity.operations.tasking import export_plan, read_report
+from comity.operations.whatif import OrderEffect, PlanWhatIf, what_if_planned
 
 __all__ = [
     "Account",
@@ -39,15 +55,21 @@ __all__ = [
     "ItemRecord",
     "Judgement",
     "MemoryStore",
+    "ObjectStore",
+    "ObjectStoreError",
     "OpportunitySet",
     "Order",
     "OrderAccount",
+    "OrderEffect",
     "OrderStatus",
     "OrderStatusCode",
     "Outcome",
     "PlanRecord",
+    "PlanWhatIf",
+    "Published",
     "SettlementSummary",
     "Store",
+    "StoredObject",
     "TaskAccount",
     "UnitOfWork",
     "Walk",
@@ -61,15 +83,20 @@ __all__ = [
     "explain_order",
     "export_plan",
     "find_opportunities",
+    "held_for_clouds",
     "judge_items",
     "licence_decisions",
+    "make_mosaics",
     "make_plan",
     "make_quote",
+    "mosaic_items",
     "offered_items",
     "place_order",
+    "publish",
     "read_account",
     "read_report",
     "settle",
     "simulate",
     "walk",
+    "what_if_planned",
 ]

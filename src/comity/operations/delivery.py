@@ -8,10 +8,13 @@ from pathlib import Path
 
 from comity.core import Epoch, Executor, InputError, Progress, StateError, ThreadExecutor, silent
 from comity.fleet import Programme, Request
-from comity.imagery import Acquisition, ItemFiles, make_item, write_catalogue
+from comity.imagery import Acquisition, ItemFiles, make_item
+from comity.operations.closing import close_if_done, finished
+from comity.operations.cloud import CODE, for_customer, held_back, over_limit, over_text
 from comity.operations.execution import reopen
 from comity.operations.licences import licensed_ground, polygons_of
-from comity.operations.orders import close_if_done, finished
+from comity.operations.mosaics import list_products
+from comity.operations.orders import remark
 from comity.operations.ports import Store, UnitOfWork
 from comity.operations.records import Activity, ItemRecord
 from comity.operations.settlement import charge
@@ -29,8 +32,12 @@ class Work:
     area_part: float
 
 
-def waiting_products(store: Store) -> list[Work]:
-    """Received acquisitions that have no product yet, in order of time."""
+def waiting_products(store: Store, now: Epoch) -> list[Work]:
+    """Received acquisitions that have no product yet, in order of time.
+
+    Images over the cloud limit wait while a clearer one may be taken; once the window has closed, those that
+    stand in for it are for the customer to decide on, the others are left aside.
+    """
     with store.begin() as work:
         programme = work.programme()
         made = {item.activity for item in work.items.all()}
@@ -43,8 +50,20 @@ def waiting_products(store: Store) -> list[Work]:
             order = orders[str(activity.order)]
             if order.status == "user_cancelled":
                 continue
+            task = work.tasks.get(str(activity.task))
+            if over_limit(activity, task):
+                standing_in = {a.id for a in for_customer(work, task)}
+                if task.interval.end > now or activity.id not in standing_in:
+                    continue
             found.append(_describe(work, programme, requests[order.request], activity))
     return sorted(found, key=lambda w: w.acquisition.start)
+
+
+def held_for_clouds(store: Store, now: Epoch) -> list[str]:
+    """Received acquisitions over the cloud limit that are held back while a clearer one may be taken."""
+    with store.begin() as work:
+        tasks = [task for state in ("open", "planned") for task in work.tasks.all(state=state)]
+        return [activity.id for task in tasks for activity in held_back(work, task, now)]
 
 
 def deliver(
@@ -66,7 +85,7 @@ def deliver(
     :class:`InputError`, before anything is made, where ``folder`` does not hold what was delivered before.
     """
     _check_folder(store, folder)
-    products = waiting_products(store)
+    products = waiting_products(store, now)
     delivered: list[ItemRecord] = []
 
     def make(product: Work) -> ItemFiles:
@@ -86,13 +105,18 @@ def deliver(
             order = work.orders.get(product.acquisition.order)
             if order.status != "user_cancelled" and not work.items.all(activity=product.activity.id):
                 record = _record(product, files, folder, now)
+                task = work.tasks.get(record.task)
+                if over_limit(product.activity, task):
+                    why = f"{over_text(record.cloud, task)}; no clearer one was taken in time"
+                    record = replace(record, state_reason=why)
+                    text = f"{record.id}: {why}: accept or refuse it"
+                    work.orders.put(remark(order, now, CODE, text))
                 work.items.put(record)
                 delivered.append(record)
     progress(len(products), len(products), "catalogue")
     with store.begin() as work:
-        programme, items = work.programme(), work.items.all()
-    if items:
-        write_catalogue(folder / "stac", [folder / item.path for item in items], title=programme.title)
+        if work.items.all():
+            list_products(work, folder)
     return delivered
 
 
@@ -234,11 +258,12 @@ def judge_items(
             task = work.tasks.get(record.task)
             why = refuse
             if within_limits and record.cloud > task.max_cloud:
-                why = f"cloud {record.cloud:.0%} is over the limit of {task.max_cloud:.0%}"
+                why = over_text(record.cloud, task)
             if why is None:
                 work.items.put(replace(record, state="accepted"))
                 charge(work, record, now)
                 accepted.append(record.id)
+                task = _with(work, task, record)
                 if task.state == "acquired":
                     work.tasks.put(finished(work, task, now))
             else:
@@ -252,13 +277,29 @@ def judge_items(
     return Judgement(accepted=tuple(accepted), refused=tuple(refused), retried=tuple(retried))
 
 
+def _with(work: UnitOfWork, task: OrderTask, record: ItemRecord) -> OrderTask:
+    """The task after an item of it was accepted: one over the cloud limit counts from now on."""
+    activity = work.activities.get(record.activity)
+    if not over_limit(activity, task) or task.state not in ("open", "planned", "acquired"):
+        return task
+    task = replace(task, got=tuple(sorted({*task.got, *activity.cells})))
+    if len(task.got) == len(task.cell_points):
+        task = replace(task, state="acquired", reason_code="", reason_text="")
+    work.tasks.put(task)
+    return task
+
+
 def _without(work: UnitOfWork, task: OrderTask, now: Epoch, why: str) -> tuple[OrderTask, bool]:
     """The task after an item of it was refused, and whether it is tried again.
 
     What other images of it show is kept: strips overlap. A cancelled order tries nothing again.
     """
-    refused = {item.activity for item in work.items.all(task=task.id, state="refused")}
-    standing = [a for a in work.activities.all(task=task.id, state="done") if a.id not in refused]
+    items = {item.activity: item.state for item in work.items.all(task=task.id)}
+    standing = [
+        a
+        for a in work.activities.all(task=task.id, state="done")
+        if items.get(a.id) == "accepted" or (items.get(a.id) != "refused" and not over_limit(a, task))
+    ]
     task = replace(task, got=tuple(sorted({cell for a in standing for cell in a.cells})))
     if task.state == "cancelled":
         return task, False

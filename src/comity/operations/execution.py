@@ -9,9 +9,10 @@ from typing import Literal
 
 from comity.core import Epoch, InputError
 from comity.imagery import CLOUD_SOURCE, draw_cloud_fraction
-from comity.operations.orders import advance
+from comity.operations.cloud import CODE, over_limit, over_text
+from comity.operations.orders import advance, remark
 from comity.operations.ports import Store, UnitOfWork
-from comity.operations.records import Activity
+from comity.operations.records import Activity, Order, TaskState
 from comity.services import OrderTask
 
 #: Chance that an acquisition or a downlink fails for a technical cause, in simulation only. An
@@ -36,13 +37,20 @@ class Outcome:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ExecutionSummary:
-    """Counts of what was taken in."""
+    """Counts of what was taken in.
+
+    Tasks: ``retried`` failed and are tried again; ``expired`` failed and their time is over. ``cloudy``: only
+    images over the cloud limit came, and a clearer one is tried while the window lasts; ``over_limit``: the
+    same, but the window is over and the customer is asked.
+    """
 
     done: int
     failed: int
     received: int
     retried: tuple[str, ...]
     expired: tuple[str, ...]
+    cloudy: tuple[str, ...] = ()
+    over_limit: tuple[str, ...] = ()
 
 
 def execute(
@@ -72,13 +80,15 @@ def execute(
         done = [_apply(work, known[o.activity], o, simulated=report is None) for o in outcomes]
         received = _receive(work, done)
         at = max([now, *(a.interval.end for a in done)]) if until is None else max(now, until)
-        retried, expired = _judge(work, done, at)
+        judged = _judge(work, done, at)
         return ExecutionSummary(
             done=sum(a.state == "done" for a in done),
             failed=sum(a.state == "failed" for a in done),
             received=received,
-            retried=retried,
-            expired=expired,
+            retried=tuple(judged["retried"]),
+            expired=tuple(judged["expired"]),
+            cloudy=tuple(judged["cloudy"]),
+            over_limit=tuple(judged["over_limit"]),
         )
 
 
@@ -170,37 +180,67 @@ def _last_of(acquisition: str, downlinks: Iterable[Activity]) -> Activity | None
     return None
 
 
-def _judge(
-    work: UnitOfWork, executed: Iterable[Activity], at: Epoch
-) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """What the outcomes mean for tasks and orders: a new try while the window lasts, else failure."""
-    retried: list[str] = []
-    expired: list[str] = []
+def _judge(work: UnitOfWork, executed: Iterable[Activity], at: Epoch) -> dict[str, list[str]]:
+    """What the outcomes mean for tasks and orders: a new try while the window lasts, else failure.
+
+    An image over the cloud limit counts as no success while there is time for a clearer one.
+    """
+    judged: dict[str, list[str]] = {"retried": [], "expired": [], "cloudy": [], "over_limit": []}
     by_task: dict[str, list[Activity]] = {}
     for activity in executed:
         if activity.kind == "acquisition" and activity.task is not None:
             by_task.setdefault(activity.task, []).append(activity)
     for task_id, activities in by_task.items():
         task = work.tasks.get(task_id)
-        done = [a for a in activities if a.state == "done"]
+        clear = [a for a in activities if a.state == "done" and not over_limit(a, task)]
+        cloudy = [a for a in activities if a.state == "done" and over_limit(a, task)]
         failed = [a for a in activities if a.state == "failed"]
-        got = tuple(sorted({*task.got, *(cell for a in done for cell in a.cells)}))
+        got = tuple(sorted({*task.got, *(cell for a in clear for cell in a.cells)}))
         task = replace(task, tries=task.tries + len(activities), got=got)
         coming = any(a.state == "planned" for a in work.activities.all(task=task_id))
-        if task.cell_points and len(got) == len(task.cell_points):
+        wanting = task.state in ("open", "planned")
+        if (clear and not task.cell_points) or (task.cell_points and len(got) == len(task.cell_points)):
             task = replace(task, state="acquired", reason_code="", reason_text="")
         elif failed:
             task, may = reopen(task, at, failed[-1].outcome)
-            (retried if may else expired).append(task_id)
-        elif task.cell_points:
+            judged["retried" if may else "expired"].append(task_id)
+        elif cloudy and wanting:
+            task, may = _clouded(task, cloudy, at, coming=coming)
+            judged["cloudy" if may else "over_limit"].append(task_id)
+        elif task.cell_points and wanting:
             task = replace(task, state="planned" if coming else "open")
-        else:
-            task = replace(task, state="acquired", reason_code="", reason_text="")
         work.tasks.put(task)
         order = work.orders.get(task.order)
-        if order.status in ("scheduled", "tasked") and done:
-            work.orders.put(advance(order, at, "processing", None, f"{task_id} acquired"))
-    return tuple(retried), tuple(expired)
+        if cloudy and wanting:
+            order = _remark_clouds(work, order, task, at)
+        if order.status in ("scheduled", "tasked") and clear:
+            order = advance(order, at, "processing", None, f"{task_id} acquired")
+        work.orders.put(order)
+    return judged
+
+
+def _clouded(
+    task: OrderTask, cloudy: Sequence[Activity], at: Epoch, *, coming: bool
+) -> tuple[OrderTask, bool]:
+    """The task after images over the limit, and whether a clearer one is tried or the customer decides."""
+    why = over_text(min(a.cloud or 0.0 for a in cloudy), task)
+    if task.interval.end > at:
+        text = f"try {task.tries}: {why}; a clearer one is planned until {task.interval.end}"
+        state: TaskState = "planned" if coming else "open"
+        return replace(task, state=state, reason_code=CODE, reason_text=text), True
+    text = f"{why}, and its time is over: the customer decides"
+    # An area stays open, as after a failure: other strips of it may still be on their way.
+    state = "open" if task.cell_points else "acquired"
+    return replace(task, state=state, reason_code=CODE, reason_text=text), False
+
+
+def _remark_clouds(work: UnitOfWork, order: Order, task: OrderTask, at: Epoch) -> Order:
+    """The order with the clouds in its history; back to accepted when nothing else of it is planned."""
+    text = f"{task.id}: {task.reason_text}"
+    planned = work.activities.all(order=order.id, state="planned")
+    if order.status in ("scheduled", "tasked") and not planned and task.state == "open":
+        return advance(order, at, "accepted", CODE, text)
+    return remark(order, at, CODE, text)
 
 
 def reopen(task: OrderTask, at: Epoch, why: str) -> tuple[OrderTask, bool]:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import copy
+from collections.abc import Iterable
 from types import TracebackType
 from typing import Generic, Self, TypeVar
 
 from comity.commerce import Billing, Ledger, Quote
 from comity.core import StateError, UnknownIdError
 from comity.fleet import Programme, Request
+from comity.operations.ports import Store
 from comity.operations.records import (
     Activity,
     ItemRecord,
@@ -60,6 +62,20 @@ class MemoryStore:
         vars(other._state).update({name: _snapshot(value) for name, value in vars(self._state).items()})
         return other
 
+    @classmethod
+    def scratch(cls, store: Store) -> MemoryStore:
+        """The records of any ``store``, to try things out on: nothing comes back to it."""
+        other = cls()
+        with store.begin() as work, other.begin() as mine:
+            mine.set_programme(work.programme())
+            mine.post(work.ledger())
+            for name, kept in vars(mine).items():
+                if isinstance(kept, MemoryCollection):
+                    for record in getattr(work, name).all():
+                        kept.put(record)
+                    mine.number_after(kept.records)
+        return other
+
     def begin(self) -> _MemoryWork:
         """A new transaction."""
         return self._state
@@ -102,6 +118,13 @@ class _MemoryWork:
         """A fresh identifier such as ``order-0007``."""
         self._counters[kind] = self._counters.get(kind, 0) + 1
         return f"{kind}-{self._counters[kind]:04d}"
+
+    def number_after(self, ids: Iterable[str]) -> None:
+        """Let fresh identifiers follow these."""
+        for id in ids:
+            kind, _, number = id.rpartition("-")
+            if number.isdecimal():
+                self._counters[kind] = max(int(number), self._counters.get(kind, 0))
 
     def __enter__(self) -> Self:
         self._before = {name: _snapshot(value) for name, value in vars(self).items() if name != "_before"}

@@ -80,16 +80,11 @@ def make_plan(
     """Plan every open task from ``now`` on, keep the plan, and drop what it replaces.
 
     What has begun stays; later activities of earlier plans are dropped and planned anew. The plan is
-    checked by the independent checker before it is kept. Nothing is stored until the end, so a run
-    that is killed leaves the plan before it standing. Raises :class:`StateError` when nothing is
-    open, or when another process changed the orders meanwhile.
+    checked independently before it is kept, and nothing is stored until then. Raises :class:`StateError`
+    when nothing is open, or another process changed the orders meanwhile.
     """
-    situation = read_situation(store, now)
-    if situation.outdated:
-        for request in situation.outdated:
-            find_opportunities(store, request, now=now, executor=executor, progress=progress)
-        situation = read_situation(store, now)
-    problem = _problem(situation, executor or ThreadExecutor())
+    situation = ready_situation(store, now, executor=executor, progress=progress)
+    problem = problem_of(situation, executor or ThreadExecutor())
     solution = (solver or CpSatSolver()).solve(
         problem, seed=seed, stop=stop or Stop(wall_s=30.0), progress=progress
     )
@@ -100,6 +95,18 @@ def make_plan(
         if _revision(work) != situation.revision:
             raise StateError("orders or plans changed while the plan was made: make it again")
         return _keep(work, situation, problem, solution, now)
+
+
+def ready_situation(
+    store: Store, now: Epoch, *, executor: Executor | None = None, progress: Progress = silent
+) -> Situation:
+    """:func:`read_situation`, with windows found anew where they are of other elements."""
+    situation = read_situation(store, now)
+    if not situation.outdated:
+        return situation
+    for request in situation.outdated:
+        find_opportunities(store, request, now=now, executor=executor, progress=progress)
+    return read_situation(store, now)
 
 
 def read_situation(store: Store, now: Epoch) -> Situation:
@@ -192,7 +199,8 @@ def _revision(work: UnitOfWork) -> tuple[str, ...]:
     )
 
 
-def _problem(situation: Situation, executor: Executor) -> Problem:
+def problem_of(situation: Situation, executor: Executor) -> Problem:
+    """The planner's problem: open tasks, what can serve them, contacts, and what is committed."""
     programme, horizon = situation.programme, situation.horizon
     used = {c.opportunity.spacecraft for c in situation.candidates} | {
         a.spacecraft for a in situation.waiting

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
 from types import TracebackType
 from typing import Protocol, Self, TypeVar
 
 from comity.commerce import Billing, Ledger, Quote
+from comity.core import ComityError
 from comity.fleet import Programme, Request
 from comity.operations.records import (
     Activity,
@@ -92,4 +96,57 @@ class Store(Protocol):
 
     def begin(self) -> UnitOfWork:
         """A new transaction."""
+        ...
+
+
+class ObjectStoreError(ComityError):
+    """An object store did not do what was asked: it is down, too slow or broken. Nothing is half there."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StoredObject:
+    """One object of a store: its ``key`` (relative to the store's root, parts by ``/``) and size in bytes."""
+
+    key: str
+    size: int
+
+
+class ObjectStore(Protocol):
+    """Files by key, in a folder or a bucket; each is there whole or not at all.
+
+    Every call raises :class:`comity.core.InputError` for what the caller can mend (no such bucket or key,
+    access denied, no credentials, disk full) and :class:`ObjectStoreError` when the store does not answer.
+    """
+
+    @property
+    def place(self) -> str:
+        """How a person names it: ``s3://bucket/prefix`` or the folder."""
+        ...
+
+    def check(self) -> None:
+        """Raise now what any other call would: no such bucket, access denied, no answer."""
+        ...
+
+    def put(self, key: str, source: Path | bytes, *, media_type: str | None = None) -> str:
+        """Keep a file or bytes under ``key``, replacing what is there; returns its SHA-256 (hexadecimal)."""
+        ...
+
+    def get(self, key: str) -> bytes:
+        """The whole object."""
+        ...
+
+    def get_range(self, key: str, start: int, length: int) -> bytes:
+        """``length`` bytes from ``start``; fewer where the object ends."""
+        ...
+
+    def digest(self, key: str) -> str | None:
+        """SHA-256 (hexadecimal) of the object as it was put; None when it is not there or not put by us."""
+        ...
+
+    def list(self, prefix: str = "") -> Iterator[StoredObject]:
+        """The objects whose keys begin with the path ``prefix``, in the order of their keys."""
+        ...
+
+    def delete(self, key: str) -> None:
+        """Remove an object; one that is not there is no error."""
         ...

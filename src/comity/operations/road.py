@@ -9,9 +9,11 @@ from pathlib import Path
 
 from comity.core import Epoch, Executor, Progress, StateError, silent
 from comity.fleet import Programme
+from comity.operations.closing import expire_tasks
 from comity.operations.delivery import deliver, judge_items, offered_items
 from comity.operations.execution import execute
-from comity.operations.orders import expire_tasks, make_quote, place_order
+from comity.operations.mosaics import make_mosaics
+from comity.operations.orders import make_quote, place_order
 from comity.operations.plans import make_plan
 from comity.operations.ports import Store
 from comity.operations.records import ItemRecord, Order, PlanRecord
@@ -110,6 +112,9 @@ def walk(
         timed("products", begun)
         judge_items(store, offered_items(store), now=at, within_limits=True)
         expire_tasks(store, now=at)
+    begun = time.perf_counter()
+    make_mosaics(store, folder, quicklook_px=QUICKLOOK_PX, progress=step("mosaics"))
+    timed("mosaics", begun)
     begun = time.perf_counter()
     summary = settle(store, now=at, folder=folder / "statements")
     timed("settlement", begun)

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from typing import ClassVar
+
 from comity.core import Progress, silent
 from comity.planning.baseline import BaselineSolver, PlanSolver
 from comity.planning.conflicts import beyond_conflicts, conflict_problem, plan_of_conflicts, solve_conflicts
+from comity.planning.paths.remote import Keeper
 from comity.planning.paths.stated import (
     FleetSolver,
     ProgramSolver,
+    RuledFleetSolver,
     beyond_fleet,
     beyond_program,
     start_count,
@@ -33,12 +38,26 @@ class ConflictSolver:
         return plan_of_conflicts(problem, found, seed=seed)
 
 
-def solver_for(problem: PlanningProblem) -> PlanSolver:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Dispatch:
+    """:func:`solver_for` each problem behind the Protocol; ``keeper``: workers elsewhere for the paths."""
+
+    name: ClassVar[str] = "dispatch"
+    keeper: Keeper | None = None
+
+    def solve(self, problem: PlanningProblem, *, seed: int, stop: Stop, progress: Progress = silent) -> Plan:
+        """See :class:`comity.planning.baseline.PlanSolver`."""
+        chosen = solver_for(problem, keeper=self.keeper)
+        return chosen.solve(problem, seed=seed, stop=stop, progress=progress)
+
+
+def solver_for(problem: PlanningProblem, *, keeper: Keeper | None = None) -> PlanSolver:
     """The conflict search where a problem is nothing but fixed choices in conflict; one program over all
     starts where it can say what the problem says and fits; the paths of agile satellites where those can;
     else the plain solver.
 
     The program leaves downlinks to greedy placement: where there is much to send, paths come first.
+    ``keeper``: workers elsewhere, which the paths alone have a use for.
     """
     if len(problem.opportunities) <= _MOST_CHOICES and beyond_conflicts(problem) is None:
         return ConflictSolver()
@@ -46,9 +65,11 @@ def solver_for(problem: PlanningProblem) -> PlanSolver:
     if beyond_program(problem) is None and starts <= (_MOST_STARTS_SENT if _sends(problem) else _MOST_STARTS):
         return ProgramSolver()
     if beyond_fleet(problem) is None:
-        return FleetSolver()
+        return FleetSolver(keeper=keeper)
     if beyond_program(problem) is None and starts <= _MOST_STARTS:
         return ProgramSolver()
+    if beyond_fleet(problem, rules=True) is None:
+        return RuledFleetSolver(keeper=keeper)
     return BaselineSolver()
 
 

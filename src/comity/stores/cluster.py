@@ -8,14 +8,15 @@ another; pieces that were finished are already here and are not.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from itertools import islice
 from typing import Any, TypeVar
+from weakref import WeakKeyDictionary
 
 from comity import __version__
 from comity.core import ComityError, InputError
-from comity.core.pieces import run_piece
+from comity.core.pieces import run_asked, run_piece
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -39,6 +40,7 @@ class DaskExecutor:
     def __init__(self, client: Any, *, ahead: int | None = None) -> None:
         self.client = client
         self._ahead = ahead
+        self._at: WeakKeyDictionary[Any, str] = WeakKeyDictionary()
 
     def map(self, function: Callable[[T], R], items: Iterable[T]) -> Iterator[R]:
         """Results in the order of ``items``; ``function``, items and results travel pickled.
@@ -89,6 +91,55 @@ class DaskExecutor:
             if numbers:
                 self.client.cancel(list(numbers), force=True)
 
+    @property
+    def slots(self) -> int:
+        """Threads of all workers."""
+        threads: int = sum(self.client.nthreads().values())
+        return max(1, threads)
+
+    def keep(self, make: Callable[..., Any], items: Sequence[tuple[Any, ...]]) -> list[Any]:
+        """Futures of ``make(*item)`` that stay where they are made, in turn at the workers.
+
+        A future in an item stands for what it is of, and what is made of it is made beside it. Those of a
+        worker that dies Dask makes again elsewhere, from the items.
+        """
+        workers = [w for w, threads in sorted(self.client.nthreads().items()) for _ in range(threads)]
+        return [
+            self._submitted(make, item, workers[k % len(workers)] if workers else None)
+            for k, item in enumerate(items)
+        ]
+
+    def ask(self, function: Callable[..., Any], items: Sequence[tuple[Any, ...]]) -> list[Any]:
+        """``function(*item)`` of each item, in their order, where its first future is.
+
+        Raises :class:`ComityError` when the workers are gone, or one item has taken down several.
+        """
+        from distributed import KilledWorker
+        from distributed.client import FutureCancelledError
+
+        try:
+            return list(self.client.gather([self._submitted(function, item, None) for item in items]))
+        except (KilledWorker, FutureCancelledError, OSError, TimeoutError) as error:
+            raise ComityError(f"the Dask cluster gave the work up: {error}") from error
+
+    def _submitted(self, function: Callable[..., Any], item: tuple[Any, ...], worker: str | None) -> Any:
+        from cloudpickle import dumps
+        from distributed import Future
+
+        kept = tuple(isinstance(part, Future) for part in item)
+        worker = next((self._at[p] for p, here in zip(item, kept, strict=True) if here), worker)
+        future = self.client.submit(
+            run_asked,
+            dumps(function),
+            kept,
+            *(part if here else dumps(part) for part, here in zip(item, kept, strict=True)),
+            pure=False,
+            workers=worker and [worker],
+            allow_other_workers=worker is not None,
+        )
+        self._at[future] = worker or ""
+        return future
+
 
 @contextmanager
 def dask_executor(*, workers: int | None = None, scheduler: str | None = None) -> Iterator[DaskExecutor]:
@@ -110,7 +161,12 @@ def dask_executor(*, workers: int | None = None, scheduler: str | None = None) -
             f"work on a cluster needs {error.name}: pip install 'comity[dask]', or leave out --workers and "
             "--scheduler to use threads"
         ) from error
-    settings = {"distributed.scheduler.allowed-failures": DEATHS, "distributed.comm.timeouts.connect": "10s"}
+    settings = {
+        "distributed.scheduler.allowed-failures": DEATHS,
+        "distributed.comm.timeouts.connect": "10s",
+        # blocks that workers keep are sent once, and are what they are
+        "distributed.admin.large-graph-warning-threshold": "10GB",
+    }
     with dask.config.set(settings):
         if scheduler is not None:
             with _connected(scheduler) as client:

@@ -24,3 +24,10 @@ def test_an_error_comes_back_from_a_worker_as_it_was(error: ComityError) -> None
     assert type(again) is type(error)
     assert str(again) == str(error)
     assert vars(again) == vars(error)
+
+
+def test_an_absurd_identifier_does_not_fill_the_screen() -> None:
+    error = UnknownIdError("station", "x" * 100_000, ("y" * 5_000, "svalbard"))
+    assert len(str(error)) < 400
+    assert "100,000 characters" in str(error)
+    assert error.value == "x" * 100_000

@@ -169,7 +169,7 @@ def test_an_image_finer_than_the_nominal_gsd_comes_under_the_rule_for_it(
     place_order(store, "quote-0001", now=NOW)
     plan(store)
     execute(store, now=NOW, report=done(*activities(store)))
-    for product in waiting_products(store):
+    for product in waiting_products(store, NOW):
         assert product.acquisition.native_gsd_m < 2.0 == product.acquisition.delivered_gsd_m
         assert product.activity.licence is not None
         assert product.activity.licence.rule == "roscosmos-two-metres"
@@ -359,7 +359,7 @@ def test_a_scene_beside_a_border_shows_nothing_finer_than_the_neighbour_is_licen
     store = ordered(quoted([point_target(43.22, 11.47, "Loyada")], "hr-scene", "dj-environment", 7))
     plan(store)
     execute(store, now=NOW, report=done(*activities(store)))
-    (work,) = waiting_products(store)
+    (work,) = waiting_products(store, NOW)
     assert work.acquisition.delivered_gsd_m < 5.0
     beyond = territory("somaliland").geometry
     assert work.activity.footprint.intersection(beyond).area > 0.05 * work.activity.footprint.area

@@ -7,7 +7,7 @@ import signal
 import socket
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from pathlib import Path
 
@@ -17,6 +17,7 @@ from comity.access.coverage import Options, Sensor, coverage, lat_lon_grid
 from comity.core import Epoch, InputError, Interval, ThreadExecutor
 from comity.fleet import load_programme
 from comity.orbits import EarthOrientation, sgp4_trajectories
+from comity.planning.paths import generate, solve, standard
 from comity.stores import DaskExecutor, dask_executor
 
 pytest.importorskip("distributed")
@@ -144,3 +145,22 @@ def test_coverage_is_the_same_to_the_bit_though_a_worker_is_killed(cluster: Dask
                  "response_mean_s", "response_percentiles_s", "longest_gap_s", "wait_s"):  # fmt: skip
         assert getattr(here, name).tobytes() == getattr(there, name).tobytes(), name
     assert here.looks.sum() > 1000
+
+
+def test_a_fleet_is_planned_the_same_to_the_bit_though_a_worker_is_killed(cluster: DaskExecutor) -> None:
+    """Blocks of satellites and what is made of them are made again by another worker."""
+    fleet = generate(standard(3, 300, hours=4))
+    here = solve(fleet, steps=2)
+    asked = 0
+
+    class Deadly(DaskExecutor):
+        def ask(self, function: Callable[..., object], items: Sequence[tuple[object, ...]]) -> list[object]:
+            nonlocal asked
+            asked += 1
+            if asked == 40:
+                os.kill(next(iter(self.client.run(os.getpid).values())), signal.SIGKILL)
+            return super().ask(function, items)
+
+    there = solve(fleet, steps=2, keeper=Deadly(cluster.client))
+    assert asked > 40
+    assert (there.nodes, there.value, there.bound) == (here.nodes, here.value, here.bound)

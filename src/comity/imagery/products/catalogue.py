@@ -50,6 +50,7 @@ def write_catalogue(
             raise InputError(f"item {document['id']} is listed twice")
         seen.add(document["id"])
         groups[_order(document, path)].append((document, path))
+    every = [document for members in groups.values() for document, _ in members]
     children = []
     for name in sorted(groups):
         members = sorted(groups[name], key=lambda pair: (pair[0]["properties"]["datetime"], pair[0]["id"]))
@@ -60,6 +61,7 @@ def write_catalogue(
                 _link("root", root / "catalog.json", path, title=title),
                 _link("parent", home, path, title=shown),
                 _link("collection", home, path, title=shown),
+                *(link for link in document["links"] if link["rel"] not in ("root", "parent", "collection")),
             ]
             if (document.get("collection"), document["links"]) == (name, links):
                 continue  # as an earlier call left it, valid
@@ -73,7 +75,7 @@ def write_catalogue(
         "id": id,
         "stac_version": STAC_VERSION,
         "title": title,
-        "description": description or f"{title}. Every image in it is simulated.",
+        "description": description or f"{title}. {_how_made(every)}",
         "links": [
             {"rel": "root", "href": "./catalog.json", "type": _JSON, "title": title},
             *(_link("child", path, root / "catalog.json", title=shown) for shown, path in children),
@@ -125,13 +127,14 @@ def _collection(
             roles.extend(role for role in provider.get("roles", ()) if role not in roles)
     sizes = [one["gsd"] for one in properties]
     native = [one["comity:native_gsd_m"] for one in properties]
+    simulated = [one["comity:simulated"] is True for one in properties]
     collection: Json = {
         "type": "Collection",
         "id": name,
         "stac_version": STAC_VERSION,
         "title": title,
-        "description": f"{title}: {len(members)} simulated image(s).",
-        "keywords": ["simulated", "Earth observation"],
+        "description": f"{title}: {len(members)} {'simulated ' if all(simulated) else ''}image(s).",
+        "keywords": [*(["simulated"] if any(simulated) else []), "Earth observation"],
         "license": "other",
         "providers": [{"name": key, "roles": roles} for key, roles in sorted(providers.items())],
         "extent": {
@@ -146,11 +149,11 @@ def _collection(
             },
         },
         "summaries": {
-            "platform": sorted({one["platform"] for one in properties}),
-            "instruments": sorted({name for one in properties for name in one["instruments"]}),
+            "platform": sorted({one["platform"] for one in properties if "platform" in one}),
+            "instruments": sorted({name for one in properties for name in one.get("instruments", ())}),
             "gsd": {"minimum": min(sizes), "maximum": max(sizes)},
             "comity:native_gsd_m": {"minimum": min(native), "maximum": max(native)},
-            "comity:simulated": [True],
+            "comity:simulated": sorted(set(simulated)),
         },
         "links": [
             _link("root", root, path, title=root_title),
@@ -163,6 +166,13 @@ def _collection(
     }
     validate(collection)
     return collection
+
+
+def _how_made(documents: list[Json]) -> str:
+    simulated = sum(document["properties"]["comity:simulated"] is True for document in documents)
+    if simulated == len(documents):
+        return "Every image in it is simulated."
+    return f"{simulated} of its {len(documents)} images are simulated." if simulated else "Images as acquired."
 
 
 def _extents(boxes: list[list[float]]) -> list[list[float]]:

@@ -31,24 +31,30 @@ _MARK = (255, 176, 59)
 
 def quicklook_png(
     image: DatasetReader,
-    grid: ImageGrid,
+    grid: ImageGrid | None,
     caption: Sequence[str],
-    mark: str,
+    mark: str | None,
     cloud: float,
     borders: BaseGeometry | None = None,
     size_px: int = 1024,
+    *,
+    names: Sequence[str] | None = None,
+    counts_only: bool = False,
+    banner: bool = True,
 ) -> bytes:
     """A PNG of an image, its longer side at most ``size_px``, over a banner of text.
 
-    ``caption``: lines of the banner. ``mark`` ("SIMULATED") is stamped on picture and banner.
-    ``cloud``: fraction under cloud, 0…1.
-    ``borders``: lines in lon/lat to draw thinly. Colours: red, green, blue where the instrument has
-    them, else what is nearest to them, else grey; the ground is stretched to its own range, and
+    ``caption``: lines of the banner. ``mark`` ("SIMULATED") is stamped on picture and banner; None for what
+    was really taken. ``cloud``: fraction under cloud, 0…1.
+    ``borders``: lines in lon/lat to draw thinly, where a ``grid`` says how. ``names``: of the bands, where
+    the file has none. ``counts_only``: the values are no reflectance, each band is stretched by itself.
+    ``banner``: False leaves only the picture, the mark on it. Colours: red, green, blue where the instrument
+    has them, else what is nearest to them, else grey; the ground is stretched to its own range, and
     clouds are compressed above it.
     """
-    scale = max(1.0, max(grid.width, grid.height) / size_px)
-    width, height = max(1, round(grid.width / scale)), max(1, round(grid.height / scale))
-    names = [str(name) for name in image.descriptions]
+    scale = max(1.0, max(image.width, image.height) / size_px)
+    width, height = max(1, round(image.width / scale)), max(1, round(image.height / scale))
+    names = [str(name) for name in names or image.descriptions]
     chosen = _channels(names)
     counts = image.read(
         [names.index(name) + 1 for name in chosen],
@@ -58,12 +64,15 @@ def quicklook_png(
     valid = counts[0] != NODATA
     for channel in counts[1:]:
         valid &= channel != NODATA
+    if counts_only:
+        counts = _levelled(counts, valid)
     picture = _stretch(_coloured(chosen, counts), valid, _HAZE if "blue" in chosen else _NO_HAZE, cloud)
     shown = Image.fromarray(picture)
-    if borders is not None and not borders.is_empty:
+    if grid is not None and borders is not None and not borders.is_empty:
         _draw_borders(shown, grid, borders, width / grid.width, height / grid.height)
-    _stamp(shown, mark)
-    framed = _with_banner(shown, [_plain(line) for line in caption], mark)
+    if mark is not None:
+        _stamp(shown, mark)
+    framed = _with_banner(shown, [_plain(line) for line in caption], mark) if banner else shown
     out = io.BytesIO()
     framed.save(out, "PNG", compress_level=2)
     return out.getvalue()
@@ -75,6 +84,18 @@ def _channels(names: Sequence[str]) -> tuple[str, ...]:
         if set(wanted) <= set(names):
             return wanted
     return ("pan" if "pan" in names else names[0],)
+
+
+def _levelled(counts: NDArray[np.uint16], valid: NDArray[np.bool_]) -> NDArray[np.uint16]:
+    """Plain counts (bands, h, w) as if they were reflectance: every band between the same ends."""
+    out = np.zeros(counts.shape, np.uint16)
+    if not valid.any():
+        return out
+    for number, band in enumerate(counts):
+        low, high = np.percentile(band[valid], (0.5, 98.5))
+        level = (band.astype(np.float32) - low) * (2_600.0 / max(high - low, 1.0)) + 500.0
+        out[number] = np.where(valid, np.clip(level, 1, 12_000), 0).astype(np.uint16)
+    return out
 
 
 def _coloured(chosen: Sequence[str], counts: NDArray[np.uint16]) -> list[NDArray[np.uint16]]:
@@ -179,11 +200,11 @@ def _stamp(picture: Image.Image, mark: str) -> None:
     picture.paste(over, (0, 0), over)
 
 
-def _with_banner(picture: Image.Image, caption: Sequence[str], mark: str) -> Image.Image:
+def _with_banner(picture: Image.Image, caption: Sequence[str], mark: str | None) -> Image.Image:
     size = 15
     font = _font(size)
     probe = ImageDraw.Draw(picture)
-    badge = probe.textlength(mark, font=font) + 18
+    badge = probe.textlength(mark, font=font) + 18 if mark is not None else -8
     widest = max((probe.textlength(line, font=font) for line in caption), default=0.0)
     width = max(picture.size[0], int(badge + widest + 32))
     banner = 14 + len(caption) * (size + 6)
@@ -191,8 +212,9 @@ def _with_banner(picture: Image.Image, caption: Sequence[str], mark: str) -> Ima
     framed.paste(picture, ((width - picture.size[0]) // 2, 0))
     pen = ImageDraw.Draw(framed)
     top = picture.size[1]
-    pen.rectangle((8, top + 8, 8 + badge, top + 8 + size + 8), fill=_MARK)
-    pen.text((17, top + 10), mark, font=font, fill=(20, 20, 20))
+    if mark is not None:
+        pen.rectangle((8, top + 8, 8 + badge, top + 8 + size + 8), fill=_MARK)
+        pen.text((17, top + 10), mark, font=font, fill=(20, 20, 20))
     for number, line in enumerate(caption):
         pen.text((badge + 20, top + 9 + number * (size + 6)), line, font=font, fill=(230, 233, 238))
     return framed

@@ -179,21 +179,42 @@ class Scene:
 
         ``first`` is even, so that blocks agree on where the half-resolution nodes are.
         """
-        rows, cols = last - first, self.grid.width
+        rows = last - first
         half = self._half_resolution(first, rows)
-        image = self._lift(half.land, rows)
+        image = self._ground(half, first, rows, lit=True)
         warmth = self._lift(half.land_warmth, rows)
+        if half.sea is not None:
+            warmth += (self._lift(half.sea_warmth, rows) - warmth) * self._wet(half, rows)
+        return sensed(image, warmth, self.bands, self._table, self._light, self.clouds, first)
+
+    def surface(self, first: int, last: int) -> tuple[Array, Array]:
+        """The ground itself in image rows ``first`` … ``last`` − 1, without light, shade, air or clouds.
+
+        Reflectance (bands, rows, cols) and height above mean sea level (rows, cols) m, level on water.
+        """
+        rows = last - first
+        half = self._half_resolution(first, rows)
+        return self._ground(half, first, rows, lit=False), self._lift(half.height, rows)
+
+    def _ground(self, half: _Half, first: int, rows: int, *, lit: bool) -> Array:
+        cols = self.grid.width
+        image = self._lift(half.land, rows)
         if half.has_land:
             u, v = (self._control[name].at(first + 0.5, 0.5, rows, cols) for name in ("u", "v"))
             self._settle(image, half, u, v, first)
             grain = self._lift(half.grain, rows) * kernels.fbm(u, v, self._tables["texture"])
-            image *= (F(1.0) + grain) * self._lift(half.light, rows)
+            seen = F(1.0) + grain
+            if lit:
+                seen *= self._lift(half.light, rows)
+            image *= seen
         if half.sea is not None:
-            shore = self._lift(half.shore, rows)
-            wet = np.clip(F(0.5) - shore / F(self.grid.pixel_m), 0, 1)
-            image += (self._lift(half.sea, rows) - image) * wet
-            warmth += (self._lift(half.sea_warmth, rows) - warmth) * wet
-        return sensed(image, warmth, self.bands, self._table, self._light, self.clouds, first)
+            image += (self._lift(half.sea, rows) - image) * self._wet(half, rows)
+        return image
+
+    def _wet(self, half: _Half, rows: int) -> Array:
+        """Part of each pixel that is under water."""
+        wet: Array = np.clip(F(0.5) - self._lift(half.shore, rows) / F(self.grid.pixel_m), 0, 1)
+        return wet
 
     def _lift(self, nodes: Array, rows: int) -> Array:
         """Half-resolution nodes of a block, (…, r, c), at its pixel centres, (…, rows, cols)."""
@@ -227,6 +248,7 @@ class Scene:
             land_warmth = sheet["temperature_c"] - climb + heat * dry * light
         else:
             land, grain, arable, tilled, light, stands = np.zeros(shape, np.float32), *(blank,) * 5
+            height = blank
             land_warmth = sheet["temperature_c"]
         sea = self._sea(shore, sheet, wu, wv) if has_water else None
         return _Half(
@@ -238,6 +260,7 @@ class Scene:
             season=sheet["season"],
             moist=sheet["aridity"],
             light=light,
+            height=_above_water(height, sheet["height"], shore, sheet["lake_m"]),
             stands=stands,
             shore=shore,
             sea=sea,
@@ -352,8 +375,17 @@ class _Half:
     season: Array
     moist: Array
     light: Array
+    height: Array
     stands: Array
     shore: Array
     sea: Array | None
     sea_warmth: Array
     has_land: bool
+
+
+def _above_water(height: Array, measured: Array, shore: Array, lake_m: Array) -> Array:
+    """Heights with level water, the sea at 0, a lake on the measured relief; banks rise from it."""
+    level = measured * smoothstep(4_000.0, 1_000.0, lake_m)
+    # Made-up hills have hollows too: none below the sea where the measured relief is not.
+    dry = np.maximum(height, np.minimum(measured, F(0.0)))
+    return np.asarray(level + (dry - level) * smoothstep(0.0, 300.0, shore), np.float32)

@@ -30,8 +30,10 @@ _ROUNDS = 3
 _WEIGHTS = (0.25, 0.5, 1.0, 2.0, 4.0, 16.0)
 #: A relative gap this small is rounding.
 _PROVEN = 1e-8
-#: Requests that a repair tries to place for one partner.
+#: Requests that a repair tries to place for one partner; with more opportunities in all, plans are not
+#: repaired but weighted problems solved, so many of them.
 _MOST_REPAIRS = 200
+_MOST_REPAIRED, _WEIGHTED = 5_000, 4
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -189,6 +191,8 @@ def solve_fair(
     from comity.planning.dispatch import solver_for  # slow to import
 
     least = _least(problem)
+    if why := _hopeless(problem, least):
+        raise StateError(why)
     free_problem = _without_fairness(problem)
     chosen = solver or solver_for(free_problem)
     alone = tuple(alone)
@@ -202,23 +206,33 @@ def solve_fair(
     if not _lacking(problem, free):
         free = replace(free, stopped=_INTERRUPTED) if hurried and free.stopped != "proven" else free
         return FairPlan(problem=problem, plan=free, free=free, price=0.0, price_least=0.0, price_most=0.0)
-    candidates = [*_together(problem, alone), *_repaired(problem, free)]
+    large = len(problem.opportunities) > _MOST_REPAIRED
+    candidates = [*_together(problem, alone), *_repaired(problem, free, large)]
     upper, method = free.upper, f"{free.method}, without fairness"
-    weights = dict.fromkeys(least, 0.0)
+    weights, low, high = (dict.fromkeys(least, start) for start in (0.0, 0.0, math.inf))
     spent, latest = free.work, free
-    for _ in range(0 if hurried else _ROUNDS):
-        for p in _lacking(problem, latest):
-            weights[p] = 2 * weights[p] if weights[p] else 0.5
+    rounds = _WEIGHTED if large else _ROUNDS
+    for _ in range(0 if hurried else rounds):
+        lacking = _lacking(problem, latest)
         for p in least:
-            if p not in _lacking(problem, latest):
-                weights[p] *= 0.75
+            if p in lacking:
+                low[p] = weights[p]
+            elif weights[p] > 0:
+                high[p] = min(high[p], weights[p])
+            if not large:
+                weights[p] = (2 * weights[p] or 0.5) if p in lacking else 0.75 * weights[p]
+            elif p in lacking or weights[p] > 0:
+                # As little weight as serves: four times as much, or halfway between too little and enough.
+                weights[p] = (4 * low[p] or 0.25) if math.isinf(high[p]) else (low[p] + high[p]) / 2
         heavier = _weighted(free_problem, weights)
-        latest = chosen.solve(heavier, seed=seed, stop=_part(stop, 0.5 / _ROUNDS), progress=progress)
+        if large and not problem.previous:
+            heavier = replace(heavier, previous=latest.activities, churn_price=0.0)
+        latest = chosen.solve(heavier, seed=seed, stop=_part(stop, 0.5 / rounds), progress=progress)
         spent += latest.work
         bound = latest.upper - math.fsum(weights[p] * least[p] for p in least)
         if bound < upper and problem.tiers == "sum" and latest.upper_for == free.upper_for:
             upper, method = bound, f"{latest.method}, fairness by weights"
-        candidates += _repaired(problem, latest)
+        candidates += _repaired(problem, latest, large)
         if latest.stopped == "interrupted":
             break
     fair = [c for c in candidates if not judge_parts(problem, c.activities(), c.downlinks()).violations]
@@ -295,10 +309,13 @@ def _together(problem: PlanningProblem, alone: Iterable[Alone]) -> list[Trial]:
     return [] if _lacking(problem, plan) else [Trial(problem, plan.activities(), plan.downlinks())]
 
 
-def _repaired(problem: PlanningProblem, plan: Plan) -> list[Trial]:
-    """``plan`` with requests placed for partners that lack, at rising weights, until it is fair."""
+def _repaired(problem: PlanningProblem, plan: Plan, large: bool = False) -> list[Trial]:
+    """``plan`` with requests placed for partners that lack, at rising weights, until it is fair.
+
+    ``large``: only as it is, or what still fits placed.
+    """
     activities, downlinks = plan.activities, plan.downlinks
-    for weight in (0.0, *_WEIGHTS):
+    for weight in (0.0, *_WEIGHTS)[: 0 if large else None]:
         lacking = _lacking(problem, replace(plan, activities=activities))
         if not lacking:
             return [Trial(problem, activities, downlinks)]
@@ -314,8 +331,8 @@ def _repaired(problem: PlanningProblem, plan: Plan) -> list[Trial]:
     return [] if lacking else [Trial(problem, activities, downlinks)]
 
 
-def _no_fair_plan(problem: PlanningProblem, least: Mapping[str, float], upper: float) -> str:
-    """Whether it is impossible, or was only not found."""
+def _hopeless(problem: PlanningProblem, least: Mapping[str, float]) -> str | None:
+    """Why no plan is fair, where a partner's requests by themselves say it."""
     of: dict[str, list[Opportunity]] = {r.id: [] for r in problem.requests}
     for o in problem.opportunities:
         of[o.request].append(o)
@@ -326,6 +343,11 @@ def _no_fair_plan(problem: PlanningProblem, least: Mapping[str, float], upper: f
                 f"no plan is fair: requests of {p} can earn {most:,.6g} at most, and {wanted:,.6g} is its "
                 "fair part: lower its fraction or correct its alone_value"
             )
+    return None
+
+
+def _no_fair_plan(problem: PlanningProblem, least: Mapping[str, float], upper: float) -> str:
+    """Whether it is impossible, or was only not found."""
     together = math.fsum(least.values())
     if upper + problem.churn_price * len(problem.previous) < together * (1 - 1e-9):
         return (

@@ -79,17 +79,26 @@ def _never() -> bool:
 
 
 def bounds(
-    relaxation: Relaxation, *, over: Callable[[], bool] = _never, close: float = 1e-4
+    relaxation: Relaxation,
+    *,
+    over: Callable[[], bool] = _never,
+    close: float = 1e-4,
+    tell: Callable[[float], None] | None = None,
 ) -> Iterator[BoundStep]:
-    """Better and better bounds, until ``over()`` or the bound is within the part ``close`` of its limit."""
-    run = _Run(relaxation, over)
+    """Better and better bounds, until ``over()`` or the bound is within the part ``close`` of its limit.
+
+    ``tell``: called with each better bound, also amid a step.
+    """
+    run = _Run(relaxation, over, tell)
     yield from run.descend()
     yield from run.core(close)
 
 
 class _Run:
-    def __init__(self, relaxation: Relaxation, over: Callable[[], bool]) -> None:
-        self.relaxation, self.over = relaxation, over
+    def __init__(
+        self, relaxation: Relaxation, over: Callable[[], bool], tell: Callable[[float], None] | None
+    ) -> None:
+        self.relaxation, self.over, self.tell = relaxation, over, tell
         self.steps = 0
         problem, coupling = relaxation.problem, relaxation.coupling
         self.shares, self.extra = np.zeros(len(problem)), coupling.low.copy()
@@ -106,6 +115,8 @@ class _Run:
         bound = self.relaxation.price(prices).bound
         if bound < self.bound:
             self.bound, self.best = bound, prices
+            if self.tell is not None:
+                self.tell(bound)
         return bound
 
     def step(self, *, last: bool = False, tail: bool = False) -> BoundStep:

@@ -18,7 +18,6 @@ from scipy.sparse.linalg import splu
 
 from comity.planning.paths.problem import FloatArray, IntArray
 from comity.planning.paths.relaxation import BoolArray, Prices, Relaxation
-from comity.planning.paths.smoothing import restricted, soft_paths, transposed
 
 _MEMORY, _TRIALS, _SHORTER, _DECREASE = 10, 12, 0.4, 1e-4
 #: Least part of a variable's greatest curvature; largest log-odds at which a level starts.
@@ -62,41 +61,24 @@ class Descent:
         """Go on with the nodes marked in (n,) alone."""
         problem, graph = self.relaxation.problem, self.relaxation.graph
         self._nodes = np.flatnonzero(keep)
-        n = len(self._nodes)
-        self._pointer, self._index = restricted(graph.pointer, graph.index, keep, np.cumsum(keep) - 1)
-        self._later_pointer, self._later_index = transposed(n, self._pointer, self._index)
-        self._start, self._end = graph.start[self._nodes], graph.end[self._nodes]
-        self._satellite = problem.satellite[self._nodes]
         self._request, self._value = problem.request[self._nodes], problem.value[self._nodes]
-        self._by_end = np.lexsort((self._end, self._satellite)).astype(np.int64)
-        self._offsets = np.searchsorted(self._satellite, np.arange(problem.satellites + 1)).astype(np.int64)
         self._rows = self._by_node[:, self._nodes].tocsr()
         self._rows_t = self._rows.T.tocsr()
-        self._room, self._exponents = np.zeros((3, n)), np.zeros((3, n), np.int32)
-        self._share, self._total = np.zeros(n), np.zeros(problem.satellites)
+        self._share, self._soft = np.zeros(len(self._nodes)), graph.soft(self._nodes)
 
     def _smooth(self, y: FloatArray, heat: float, stiffness: float) -> tuple[float, FloatArray]:
         """The smooth bound and its slopes."""
         self.passes += 1
         rows = y[self._requests :]
         weight = (self._value - y[self._request] - self._rows_t @ rows) / heat
-        graph = self.relaxation.graph
-
-        def part(group: tuple[int, int]) -> None:
-            soft_paths(
-                *group, self._offsets, self._start, self._end, graph.longest, self._pointer, self._index,
-                self._later_pointer, self._later_index, self._by_end, weight, self._room, self._exponents,
-                self._share, self._total,
-            )  # fmt: skip
-
-        graph.each(part)
+        self._share, totals = self._soft(weight)
         low = self.relaxation.coupling.low
         reduced = self.relaxation.coupling.gain - self._extra_t @ rows
         odds = np.clip(self._odds + reduced * self._width / stiffness, -_SAFE_EXPONENT, _SAFE_EXPONENT)
         inside = 1.0 / (1.0 + np.exp(-odds))
         self._now, self.extra = odds, low + self._width * inside
         gained = np.where(self._width > 0, stiffness * (_softplus(odds) - _softplus(self._odds)), 0.0)
-        value = _dot(self._limit, y) + heat * self._total.sum() + float(np.sum(reduced * low)) + gained.sum()
+        value = _dot(self._limit, y) + heat * totals.sum() + float(np.sum(reduced * low)) + gained.sum()
         slope = self._limit.copy()
         slope[: self._requests] -= np.bincount(self._request, self._share, self._requests)
         slope[self._requests :] -= self._rows @ self._share + self._extra @ self.extra

@@ -12,7 +12,7 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,6 +21,9 @@ from comity.planning.paths import kernels
 from comity.planning.paths.cliques import covering
 from comity.planning.paths.problem import FloatArray, IntArray, PathProblem
 from comity.planning.paths.resources import Coupling
+
+if TYPE_CHECKING:
+    from comity.planning.paths.soft import Soft
 
 BoolArray = NDArray[np.bool_]
 
@@ -136,6 +139,12 @@ class Graph:
 
         self.each(part)
         return np.asarray(self.tops[self.problem.satellite] - self.best - self.after)
+
+    def soft(self, nodes: IntArray) -> Soft:
+        """Smooth passes over ``nodes`` (sorted) alone."""
+        from comity.planning.paths.soft import SoftPaths
+
+        return SoftPaths(self, nodes)
 
     def cliques(self, chosen: IntArray) -> tuple[IntArray, NDArray[np.int32]]:
         """Sets of ``chosen`` nodes (sorted) that exclude each other: places, as CSR."""

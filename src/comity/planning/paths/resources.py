@@ -1,7 +1,7 @@
 """Memory, contacts and energy as linear rows beside the paths.
 
 What a satellite stores and what its battery holds become variables at checkpoints: a contact's start and
-end for the store, an eclipse's edges for the battery. For the store and the contacts the rows say exactly
+end for the store, an eclipse's edges and some instants between for the battery. For the store and the contacts the rows say exactly
 what the plan must obey. For the battery they are a relaxation: between checkpoints the charge may dip lower,
 and a full battery may turn sunlight away, which only the simulation sees
 (:mod:`comity.planning.paths.simulate`).
@@ -10,6 +10,7 @@ and a full battery may turn sunlight away, which only the simulation sees
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
@@ -39,6 +40,10 @@ class Coupling:
     charge: NDArray[np.bool_]
     contact: IntArray
     sent: IntArray
+
+
+#: A battery's checkpoints are no farther apart than this part of the horizon.
+_APART = 1.0 / 24.0
 
 
 class _Builder:
@@ -171,7 +176,7 @@ def _batteries(rows: _Builder, problem: PathProblem, battery: Battery, use: IntA
         size = float(battery.capacity_j[s])
         dark = np.flatnonzero(battery.eclipse_satellite == s)
         begin, finish = battery.eclipse_start_s[dark], battery.eclipse_end_s[dark]
-        at = np.unique(np.concatenate(([0.0, problem.horizon_s], begin, finish)))
+        at = _divided(np.unique(np.concatenate(([0.0, problem.horizon_s], begin, finish))))
         middle = (at[:-1] + at[1:]) / 2
         shaded = (middle[:, None] > begin) & (middle[:, None] < finish)
         watts = battery.solar_w[s] * ~shaded.any(axis=1) - battery.load_w[s]
@@ -202,3 +207,10 @@ def _batteries(rows: _Builder, problem: PathProblem, battery: Battery, use: IntA
             which = (low + step)[inside]
             lasting = np.minimum(end[inside], at[which + 1]) - np.maximum(start[inside], at[which])
             rows.on_nodes(row_of[which], nodes[inside], per_s[inside] * lasting)
+
+
+def _divided(at: FloatArray) -> FloatArray:
+    """Instants (sorted), with others evenly between those far apart."""
+    span = _APART * (at[-1] - at[0])
+    parts = [np.linspace(a, b, int(np.ceil((b - a) / span)), endpoint=False) for a, b in pairwise(at) if b > a]
+    return np.concatenate((*parts, at[-1:]))

@@ -64,7 +64,7 @@ class Search:
     def accept(self, part: Part, found: Answer) -> float:
         """Take over what was ``found`` for a part, if it is better and holds; what the plan gains."""
         self.proven = found.bound
-        for _ in range(_BATTERY_TRIES):
+        for k in range(_BATTERY_TRIES):
             if found.x is None:
                 return 0.0
             kept, value = (self.taken.copy(), self.extra.copy()), self.value
@@ -77,7 +77,8 @@ class Search:
             self.taken, self.extra = kept
             if not better:
                 return 0.0
-            part.spare(dips)
+            # More than the dip: the next answer may have another one, between two checkpoints as well.
+            part.spare({s: 2**k * dip for s, dip in dips.items()})
             found = part.again()
         return 0.0
 

@@ -23,6 +23,7 @@ from comity.planning.paths.linear import Program, whole
 from comity.planning.paths.narrowing import beside, only
 from comity.planning.paths.problem import FloatArray, IntArray, PathProblem
 from comity.planning.paths.relaxation import BoolArray, Graph, Relaxation
+from comity.planning.paths.remote import Keeper, RemoteGraph
 from comity.planning.paths.resources import Coupling, couple
 from comity.planning.paths.search import Part, Search
 from comity.planning.paths.simulate import Sending, violations
@@ -42,7 +43,10 @@ _WHOLE, _PART = 300, 1000
 #: Below so many nodes a second thread is not worth it.
 _SINGLE = 4000
 #: Of a group's program: nodes of the tree, relative gap (least, part of the plan's), batches as long as it.
-_TREE, _CLOSE, _PART_OF_GAP, _AS_LONG = 20, 2e-4, 0.4, 3
+_TREE, _CLOSE, _PART_OF_GAP, _AS_LONG = 20, 2e-4, 0.1, 3
+#: Of a satellite beside another one: what a request that both could serve counts to one that it does serve, and
+#: what a contact does, sent where the other could.
+_OPEN, _SENDS = 0.05, 2.0
 _ROUNDING = 1e-9
 
 
@@ -82,6 +86,7 @@ def solve(
     frozen: BoolArray | None = None,
     bonus: FloatArray | None = None,
     outer: Coupling | None = None,
+    keeper: Keeper | None = None,
 ) -> PathPlan:
     """A plan of ``problem`` that the simulation accepts, and a bound on any plan at the nodes' starts.
 
@@ -89,7 +94,8 @@ def solve(
     and bound so far. ``workers`` threads; results do not depend on how many. ``start``: nodes to begin with
     (as many of them as hold); ``frozen`` (n,): nodes that must be in the plan; ``bonus`` (n,) ≥ 0: what a
     node earns besides its value, counted in value and bound. ``outer``: rows that the bound is for, where
-    they are looser than the plan's own (not with ``frozen``). Raises :class:`InputError` where the
+    they are looser than the plan's own (with ``frozen``: only where all nodes fit beside those). ``keeper``:
+    workers for passes over the paths; results are the same. Raises :class:`InputError` where the
     satellites cannot even do nothing, or not what is frozen.
     """
     n = len(problem)
@@ -99,7 +105,7 @@ def solve(
     left = np.arange(n) if frozen is None else np.flatnonzero(beside(problem, fixed))
     part = problem if len(left) == n else only(problem, left)
     begin = np.empty(0, np.int64) if start is None else np.flatnonzero(np.isin(left, start))
-    run = _Run(part, seed, workers, progress, wall_s, steps, gap, fixed[left], begin, outer)
+    run = _Run(part, seed, workers, progress, wall_s, steps, gap, fixed[left], begin, outer, keeper)
     try:
         run.go()
     except KeyboardInterrupt:
@@ -123,7 +129,9 @@ class _Run:
         fixed: BoolArray,
         begin: IntArray,
         outer: Coupling | None,
+        keeper: Keeper | None = None,
     ) -> None:
+        self.keeper = keeper
         self.began = time.monotonic()
         self.problem, self.seed, self.workers, self.progress = problem, seed, workers, progress
         self.until = math.inf if wall_s is None else self.began + wall_s
@@ -147,6 +155,7 @@ class _Run:
         best_of = np.zeros(problem.requests)
         np.maximum.at(best_of, problem.request, problem.value)
         self.bound = float(best_of.sum())
+        self.heard = self.bound
         self.steps, self.stopped = 0, "search ended"
         self.length, self.place = _CYCLE, 0
         self.history: list[tuple[float, float, float]] = []
@@ -179,6 +188,10 @@ class _Run:
         everyone = np.arange(self.problem.satellites)
         return found.x is not None and self.work.adopt(everyone, nodes, found.x[coupling.contact])
 
+    def hear(self, bound: float) -> None:
+        """A bound amid a round: it counts only where the round is cut off."""
+        self.heard = bound
+
     def late(self) -> bool:
         return time.monotonic() > self.until
 
@@ -202,12 +215,15 @@ class _Run:
         problem = self.problem
         self.work.fill(np.lexsort((problem.end_s - problem.start_s, -problem.value)))
         self.note()
-        graph = Graph(problem, workers=self.workers)
+        if self.keeper is None:
+            graph = Graph(problem, workers=self.workers)
+        else:
+            graph = RemoteGraph(problem, self.keeper, workers=self.workers)
         self.search = Search(Relaxation(problem, couple(problem), graph))
         self.relaxation = self.search.relaxation
         if self.outer is not None:
             self.relaxation = Relaxation(problem, self.outer, graph)
-        rounds = bounds(self.relaxation, over=self.late)
+        rounds = bounds(self.relaxation, over=self.late, tell=self.hear)
         for step in rounds:
             if self.guided(step):
                 return
@@ -269,6 +285,10 @@ class _Run:
         self.guide = step
         self.prices = step.prices.requests
         self.cost = np.maximum(coupling.nodes.T @ step.prices.rows, 0.0)
+        if self.outer is None and len(coupling.contact):
+            prices = coupling.extra[:, coupling.contact].maximum(0.0).T @ np.maximum(step.prices.rows, 0.0)
+            self.work.price(prices)
+            self.twin.price(prices)
         near = np.flatnonzero((step.slack <= _NEAR * self.worth) | (step.shares > _SHARED))
         self.candidates = self.work.candidates(near)
         fresh = self.twin
@@ -380,13 +400,24 @@ class _Run:
             yield _AS_LONG
 
     def related(self, waiting: IntArray, near: IntArray, size: int) -> IntArray:
-        """The first of ``waiting`` and those that could serve most of the same requests, sorted."""
-        problem = self.problem
-        shared = np.zeros(problem.requests, np.bool_)
-        shared[problem.request[near[problem.satellite[near] == waiting[0]]]] = True
-        common = np.bincount(
-            problem.satellite[near], weights=shared[problem.request[near]], minlength=problem.satellites
-        )
+        """The first of ``waiting`` and those that could serve most of the same requests, sorted.
+
+        Those that serve them now, or send at an antenna when it could, count for more.
+        """
+        problem, first = self.problem, waiting[0]
+        shared = np.zeros(problem.requests)
+        shared[problem.request[near[problem.satellite[near] == first]]] = 1.0
+        common = _OPEN * _sums(problem.satellite[near], shared[problem.request[near]], problem.satellites)
+        taken = self.work.nodes
+        common += _sums(problem.satellite[taken], shared[problem.request[taken]], problem.satellites)
+        contacts = problem.contacts
+        if contacts is not None:
+            facts, used = self.work.facts, self.work.state.used
+            who = np.repeat(np.arange(len(contacts)), np.diff(facts.line_at))
+            wanted = np.zeros(len(self.work.state.load), np.bool_)
+            wanted[facts.line[contacts.satellite[who] == first]] = True
+            weights = used[who] * wanted[facts.line]
+            common += _SENDS * _sums(contacts.satellite[who], weights, problem.satellites)
         rank = common[waiting] * self.rng.uniform(0.5, 1.0, len(waiting))
         rank[0] = np.inf
         return np.sort(waiting[np.argsort(-rank, kind="stable")[:size]])
@@ -398,6 +429,8 @@ class _Run:
         if faults := violations(self.problem, nodes.tolist(), sendings):
             raise AssertionError(f"the solver broke a rule: {faults[0]}")
         value = self.work.value
+        if self.stopped in ("wall", "interrupted"):
+            self.bound = min(self.bound, self.heard)
         return PathPlan(
             nodes=tuple(left[nodes].tolist()),
             sendings=tuple(sendings),
@@ -407,3 +440,7 @@ class _Run:
             history=tuple(self.history),
             stopped=self.stopped,
         )
+
+
+def _sums(places: IntArray, weights: FloatArray, count: int) -> FloatArray:
+    return np.bincount(places, weights=weights, minlength=count)

@@ -32,11 +32,10 @@ class Sent:
 
 @dataclass(frozen=True, slots=True)
 class ChargePoint:
-    """Charge (J) at a time (s); ``raw_j`` before it is capped at the capacity."""
+    """Charge (J) at a time (s)."""
 
     at_s: float
     charge_j: float
-    raw_j: float
 
 
 def charge_trace(
@@ -61,7 +60,7 @@ def charge_trace(
     sending = _Cursor(sendings)
     own = {k: a.opportunity.power_w for k, a in enumerate(sorted(acts, key=lambda a: (a.start_s, a.end_s)))}
     level = battery.initial_j
-    trace = [ChargePoint(0.0, level, level)]
+    trace = [ChargePoint(0.0, level)]
     for first, last in pairwise(times):
         middle = (first + last) / 2
         power = -battery.idle_w
@@ -74,9 +73,8 @@ def charge_trace(
             power -= battery.slew_w
         if sending.at(middle) is not None:
             power -= battery.sending_w
-        raw = level + power * (last - first)
-        level = min(battery.capacity_j, raw)
-        trace.append(ChargePoint(last, level, raw))
+        level = min(battery.capacity_j, level + power * (last - first))
+        trace.append(ChargePoint(last, level))
     return trace
 
 

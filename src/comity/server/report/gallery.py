@@ -68,9 +68,9 @@ def cards(lookup: Lookup, folder: Path, links: str) -> list[Card]:
                 css=lookup.partner_css(lookup.owner(craft)),
                 picture=picture if isinstance(picture, Picture) else None,
                 missing=picture if isinstance(picture, str) else "",
-                quicklook_href=_href(links, item.quicklook),
-                image_href=_href(links, item.image),
-                path_href=_href(links, item.path),
+                quicklook_href=link(links, item.quicklook),
+                image_href=link(links, item.image),
+                path_href=link(links, item.path),
             )
         )
     return made
@@ -87,7 +87,7 @@ def _area_name(lookup: Lookup, item: ItemRecord, activity: Activity | None) -> s
     return target.name if target else item.target
 
 
-def _href(links: str, path: str) -> str:
+def link(links: str, path: str) -> str:
     """A relative link; anything else (a scheme, a root) is not linked to."""
     if not path or path.startswith(("/", "\\")) or ":" in path:
         return ""
@@ -100,7 +100,7 @@ def _pictures(folder: Path, names: list[str]) -> dict[str, Picture | str]:
     made: dict[str, Picture | str] = {}
     for side, quality in LADDER:
         # Pillow lets other threads run while it decodes, scales and encodes.
-        pictures = ThreadExecutor().map(lambda name: _picture(folder, name, side, quality), names)  # noqa: B023
+        pictures = ThreadExecutor().map(lambda name: small_picture(folder, name, side, quality), names)  # noqa: B023
         made, spent = {}, 0
         for name, picture in zip(names, pictures, strict=True):
             spent += len(picture.uri) if isinstance(picture, Picture) else 0
@@ -111,7 +111,7 @@ def _pictures(folder: Path, names: list[str]) -> dict[str, Picture | str]:
     return made
 
 
-def _picture(folder: Path, name: str, side: int, quality: int) -> Picture | str:
+def small_picture(folder: Path, name: str, side: int, quality: int) -> Picture | str:
     """The quicklook as a JPEG of at most ``side`` px, or why there is none."""
     path = folder / name
     if not name or not path.resolve().is_relative_to(folder.resolve()):

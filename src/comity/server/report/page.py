@@ -22,6 +22,7 @@ from comity.server.report.gallery import MAX_CARDS, cards
 from comity.server.report.lookup import Lookup
 from comity.server.report.maps import region_maps, world_map
 from comity.server.report.money import MoneyView, money_view
+from comity.server.report.mosaics import mosaic_views
 from comity.server.report.orders import order_views
 from comity.server.report.plans import opportunity_views, plan_views
 from comity.server.report.timeline import timeline
@@ -71,6 +72,7 @@ def render_report(account: Account, *, folder: Path, title: str, links: str = ".
             opportunities=opportunity_views(lookup),
             orders=order_views(lookup),
             cards=cards(lookup, folder, links),
+            mosaics=mosaic_views(folder, links),
             max_cards=MAX_CARDS,
             money=money,
             borders=territories.SOURCE,

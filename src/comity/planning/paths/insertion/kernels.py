@@ -59,6 +59,8 @@ class Facts(NamedTuple):
     net: Any
     contact_at: Any
     contact_of: Any
+    contact_start: Any
+    contact_end: Any
     carries: Any
     whole: Any
     line_at: Any
@@ -84,13 +86,21 @@ class State(NamedTuple):
 
 
 class Desk(NamedTuple):
-    """Scratch: a satellite's nodes as tried, shares it may use, and what it uses and sends then."""
+    """Scratch: a satellite's nodes as tried, shares it may use, and what it uses and sends then.
+
+    ``price`` (c,): what the whole of a contact is worth to the others. ``queue``, ``meant``, ``spare`` (c,):
+    contacts that are over, by price; bits each is to send; bits on board at its start that none sends yet.
+    """
 
     nodes: Any
     most: Any
     used: Any
     sent: Any
     fault: Any
+    price: Any
+    queue: Any
+    meant: Any
+    spare: Any
 
 
 @numba.njit(cache=True, nogil=True, error_model="numpy")
@@ -227,13 +237,164 @@ def _holds(f: Any, desk: Any, s: Any, m: Any) -> Any:
 
 
 @numba.njit(cache=True, nogil=True, error_model="numpy")
+def _push(desk: Any, length: Any, c: Any) -> Any:
+    """Contact c into the queue (a heap, the cheapest bits first) of so many."""
+    queue = desk.queue
+    k = length
+    while k > 0:
+        up = (k - 1) // 2
+        if desk.price[queue[up]] <= desk.price[c]:
+            break
+        queue[k] = queue[up]
+        k = up
+    queue[k] = c
+
+
+@numba.njit(cache=True, nogil=True, error_model="numpy")
+def _pop(desk: Any, length: Any) -> Any:
+    """Take the first of the queue's ``length`` contacts out."""
+    queue = desk.queue
+    last = queue[length - 1]
+    size = length - 1
+    k = 0
+    while True:
+        down = 2 * k + 1
+        if down >= size:
+            break
+        if down + 1 < size and desk.price[queue[down + 1]] < desk.price[queue[down]]:
+            down += 1
+        if desk.price[last] <= desk.price[queue[down]]:
+            break
+        queue[k] = queue[down]
+        k = down
+    queue[k] = last
+
+
+@numba.njit(cache=True, nogil=True, error_model="numpy")
+def _meant(f: Any, desk: Any, s: Any, c: Any, wanted: Any) -> Any:
+    """Let contact c send up to ``wanted`` more bits; how many it can."""
+    begin = f.contact_start[c]
+    room = desk.most[c]
+    share = 1.0
+    amount = min(wanted, desk.spare[c])
+    for k in range(f.contact_at[s], f.contact_at[s + 1]):
+        d = f.contact_of[k]
+        if desk.meant[d] <= 0.0:
+            continue
+        if f.contact_start[d] >= begin:
+            amount = min(amount, desk.spare[d])
+        if f.contact_start[d] < f.contact_end[c] and begin < f.contact_end[d]:
+            share -= desk.meant[d] / f.carries[d]
+            if d == c or f.twin[c]:
+                room -= desk.meant[d] / f.carries[d]
+    amount = min(amount, min(room, share) * f.carries[c])
+    if amount <= _SAME * f.carries[c]:
+        return 0.0
+    desk.meant[c] += amount
+    for k in range(f.contact_at[s], f.contact_at[s + 1]):
+        d = f.contact_of[k]
+        if f.contact_start[d] >= begin:
+            desk.spare[d] -= amount
+    return amount
+
+
+@numba.njit(cache=True, nogil=True, error_model="numpy")
+def _sparing(f: Any, desk: Any, s: Any, m: Any) -> Any:
+    """Lower ``desk.most`` to what the m nodes on the desk need: 0, or what :func:`_holds` would say.
+
+    Each time the store would be too full, the cheapest of the contacts before send what is too much: of all
+    ways to send in time, the one with the least price.
+    """
+    first = f.contact_at[s]
+    last = f.contact_at[s + 1]
+    for k in range(first, last):
+        desk.meant[f.contact_of[k]] = 0.0
+    held = f.stored[s]
+    size = f.size[s]
+    gone = 0.0
+    length = 0
+    code = 0
+    k = 0
+    for e in range(f.event_at[s], f.event_at[s + 1]):
+        kind = f.kind[e]
+        if kind == 1:
+            continue
+        at = f.event_s[e]
+        while k < m and f.end[desk.nodes[k]] <= at:
+            held += f.bits[desk.nodes[k]]
+            while held - gone > size:
+                if length == 0:
+                    if held - gone > size * (1.0 + 0.5 * _SLACK):
+                        desk.fault[0] = f.end[desk.nodes[k]]
+                        code = 1
+                    break
+                c = desk.queue[0]
+                wanted = held - gone - size
+                amount = _meant(f, desk, s, c, wanted)
+                gone += amount
+                if amount < wanted:
+                    _pop(desk, length)
+                    length -= 1
+                else:
+                    break
+            if code != 0:
+                break
+            k += 1
+        if code != 0:
+            break
+        if kind == 2:
+            c = f.contact[e]
+            desk.spare[c] = held
+            for q in range(first, last):
+                d = f.contact_of[q]
+                if d != c and desk.meant[d] > 0.0:
+                    desk.spare[c] -= desk.meant[d]
+        elif kind == 0:
+            c = f.contact[e]
+            if desk.most[c] > _SAME:
+                _push(desk, length, c)
+                length += 1
+    if code == 0 and f.deliver:
+        while held > gone:
+            if length == 0:
+                if held - gone > _SLACK * max(size, 1.0):
+                    desk.fault[0] = f.event_s[f.event_at[s + 1] - 1]
+                    code = 2
+                break
+            c = desk.queue[0]
+            wanted = held - gone
+            amount = _meant(f, desk, s, c, wanted)
+            gone += amount
+            if amount < wanted:
+                _pop(desk, length)
+                length -= 1
+            else:
+                break
+    if code == 0:
+        for k in range(first, last):
+            c = f.contact_of[k]
+            desk.most[c] = min(desk.most[c], desk.meant[c] / f.carries[c]) if desk.meant[c] > 0.0 else 0.0
+    return code
+
+
+@numba.njit(cache=True, nogil=True, error_model="numpy")
+def _carried(f: Any, desk: Any, s: Any, m: Any) -> Any:
+    """As :func:`_holds`, with no more sent than must be, where contacts can be shared."""
+    if not f.whole and f.contact_at[s + 1] > f.contact_at[s]:
+        code = _sparing(f, desk, s, m)
+        if code != 0:
+            return code
+    return _holds(f, desk, s, m)
+
+
+@numba.njit(cache=True, nogil=True, error_model="numpy")
 def _tried(f: Any, state: Any, desk: Any, s: Any, m: Any) -> Any:
     """Whether the m nodes on the desk hold with the satellite's reserve or, failing that, what is free."""
     _shares(f, state, desk, s, False)
-    code = _holds(f, desk, s, m)
+    code = _carried(f, desk, s, m)
     if code == 1 or code == 2:
         _shares(f, state, desk, s, True)
-        code = _holds(f, desk, s, m)
+        code = _carried(f, desk, s, m)
     if code == 3 and f.contact_at[s + 1] > f.contact_at[s]:
         # Sending takes energy: no more of it than now.
         fault = desk.fault[0]

@@ -103,6 +103,8 @@ def facts(problem: PathProblem) -> tuple[kernels.Facts, int]:
         net=net,
         contact_at=contact_at,
         contact_of=contact_of,
+        contact_start=np.zeros(0) if contacts is None else np.ascontiguousarray(contacts.start_s),
+        contact_end=np.zeros(0) if contacts is None else np.ascontiguousarray(contacts.end_s),
         carries=np.zeros(0) if contacts is None else contacts.bits.astype(np.float64),
         whole=contacts is not None and not contacts.shared,
         line_at=line_at,
@@ -166,7 +168,17 @@ class InsertionPlan:
             request=np.zeros(8 * room + 64, np.int64),
             owner=np.zeros(8 * room + 64, np.int64),
         )
-        self.desk = kernels.Desk(np.zeros(room, np.int64), np.zeros(c), np.zeros(c), np.zeros(c), np.zeros(1))
+        self.desk = kernels.Desk(
+            nodes=np.zeros(room, np.int64),
+            most=np.zeros(c),
+            used=np.zeros(c),
+            sent=np.zeros(c),
+            fault=np.zeros(1),
+            price=np.zeros(c),
+            queue=np.zeros(c, np.int64),
+            meant=np.zeros(c),
+            spare=np.zeros(c),
+        )
 
     def keep(self) -> tuple[FloatArray | IntArray, ...]:
         """A copy of the plan, for :meth:`restore`."""
@@ -176,6 +188,10 @@ class InsertionPlan:
         """The plan as it was when it was kept (of this or of another search of the same problem)."""
         for array, old in zip(self.state[:-1], kept, strict=True):
             array[:] = old
+
+    def price(self, contacts: FloatArray) -> None:
+        """What the whole of each contact (c,) is worth from now on: the cheapest are used first."""
+        self.desk.price[:] = contacts / np.maximum(self.facts.carries, 1e-300)
 
     def candidates(self, which: IntArray) -> Candidates:
         """``which`` nodes, in this order within a request."""

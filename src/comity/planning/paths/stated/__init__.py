@@ -3,6 +3,14 @@
 from comity.planning.paths.stated.fleet import beyond_fleet
 from comity.planning.paths.stated.fleet_solver import FleetSolver
 from comity.planning.paths.stated.nodes import start_count
+from comity.planning.paths.stated.ruled import RuledFleetSolver
 from comity.planning.paths.stated.solver import ProgramSolver, beyond_program
 
-__all__ = ["FleetSolver", "ProgramSolver", "beyond_fleet", "beyond_program", "start_count"]
+__all__ = [
+    "FleetSolver",
+    "ProgramSolver",
+    "RuledFleetSolver",
+    "beyond_fleet",
+    "beyond_program",
+    "start_count",
+]

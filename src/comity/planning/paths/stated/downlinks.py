@@ -10,12 +10,26 @@ import heapq
 import math
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from comity.planning.problem import Contact, Downlink, Load, Opportunity, PlanningProblem, Request, Span
 
 _LEAST_S = 1e-6
 _HAIR = 1e-12
+#: Less than this part of what was recorded is nothing left to send.
+_SENT = 1e-9
+
+
+@dataclass(frozen=True, slots=True)
+class Beside:
+    """What frozen downlinks leave: ``spans`` of contacts, those ``going`` on first.
+
+    ``sent``: bits that they send, by satellite and opportunity ("" for what was stored).
+    """
+
+    spans: Mapping[int, Span]
+    going: frozenset[int]
+    sent: Mapping[tuple[str, str], float]
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,28 +45,37 @@ def schedule(
     recorded: Sequence[Recorded],
     planned: Mapping[int, float],
     antennas: Mapping[int, int] | None = None,
+    beside: Beside | None = None,
 ) -> tuple[Downlink, ...]:
-    """Downlinks in order of time.
+    """Downlinks in order of time, without the frozen ones.
 
-    ``planned``: bits by place of a contact; ``antennas``: its antenna, where known.
+    ``planned``: bits by place of a contact; ``antennas``: its antenna, where known. ``beside``: what is
+    frozen.
     """
-    blocks = _blocks(problem, planned, antennas)
+    beside = beside or Beside({}, frozenset(), {})
+    blocks = _blocks(problem, planned, antennas, beside)
     acts: dict[str, list[Recorded]] = defaultdict(list)
     for each in recorded:
-        if each.opportunity.bits > 0:
-            acts[each.opportunity.satellite].append(each)
+        o = each.opportunity
+        left = o.bits - beside.sent.get((o.satellite, o.id), 0.0)
+        if left > _SENT * o.bits:
+            acts[o.satellite].append(each if left == o.bits else Recorded(replace(o, bits=left), each.end_s))
     requests = {r.id: r for r in problem.requests}
     found: list[Downlink] = []
     for satellite in problem.satellites:
         own = blocks.get(satellite.id, [])
         if own:
             coming = sorted(acts[satellite.id], key=lambda a: (a.end_s, a.opportunity.id))
-            found += _loaded(own, coming, satellite.stored_bits, requests)
+            stored = satellite.stored_bits - beside.sent.get((satellite.id, ""), 0.0)
+            found += _loaded(own, coming, stored if stored > _SENT * satellite.stored_bits else 0.0, requests)
     return tuple(sorted(found, key=lambda d: (d.start_s, d.contact)))
 
 
 def _blocks(
-    problem: PlanningProblem, planned: Mapping[int, float], antennas: Mapping[int, int] | None
+    problem: PlanningProblem,
+    planned: Mapping[int, float],
+    antennas: Mapping[int, int] | None,
+    beside: Beside,
 ) -> dict[str, list[tuple[float, float, Contact]]]:
     stations = {s.id: s for s in problem.stations}
     satellites = {s.id: s for s in problem.satellites}
@@ -60,16 +83,17 @@ def _blocks(
     sending_until: dict[str, float] = {}
     found: dict[str, list[tuple[float, float, Contact]]] = defaultdict(list)
     contacts = problem.contacts
-    for k in sorted(planned, key=lambda k: (contacts[k].start_s, -planned[k], k)):
+    allowed = {k: beside.spans.get(k, (contacts[k].start_s, contacts[k].end_s)) for k in planned}
+    for k in sorted(planned, key=lambda k: (allowed[k][0], k not in beside.going, -planned[k], k)):
         c = contacts[k]
         if c.rate_bps <= 0 or planned[k] <= 0:
             continue
         station = stations[c.station]
         free = [(open_from.get((c.station, a), 0.0), a) for a in range(station.antennas)]
         at, antenna = min(free) if antennas is None else free[antennas[k]]
-        first = max(c.start_s, at, sending_until.get(c.satellite, 0.0), problem.frozen_until_s)
+        first = max(allowed[k][0], at, sending_until.get(c.satellite, 0.0), problem.frozen_until_s)
         busy = (*station.busy, *satellites[c.satellite].busy)
-        begin, end = _widest((first, min(c.end_s, problem.horizon_s)), busy)
+        begin, end = _widest((first, min(allowed[k][1], problem.horizon_s)), busy)
         end = min(end, begin + planned[k] / c.rate_bps)
         if end - begin > _LEAST_S:
             found[c.satellite].append((begin, end, c))

@@ -6,41 +6,51 @@ freed at its end); the bound comes from rows that hold for every plan (:mod:`.se
 
 from __future__ import annotations
 
-import itertools
 import math
 from collections import defaultdict
 from dataclasses import dataclass, fields, replace
 
 import numpy as np
 
+from comity.planning.paths.narrowing import beside, only
 from comity.planning.paths.problem import Agility, Battery, Contacts, PathProblem, Store
 from comity.planning.paths.resources import Coupling
 from comity.planning.paths.simulate import Sending
-from comity.planning.paths.stated.downlinks import Recorded, schedule
+from comity.planning.paths.stated.contacts import usable_contacts
+from comity.planning.paths.stated.downlinks import Beside, Recorded, schedule
 from comity.planning.paths.stated.energy import add_energy
-from comity.planning.paths.stated.nodes import FloatArray, IntArray, Nodes, never_first, nodes_of
+from comity.planning.paths.stated.frozen import Committed, committed, narrowed, without_frozen
+from comity.planning.paths.stated.nodes import BoolArray, FloatArray, IntArray, Nodes, never_first, nodes_of
 from comity.planning.paths.stated.pointing import turns_s
 from comity.planning.paths.stated.rows import Rows
+from comity.planning.paths.stated.rules import add_sacks
 from comity.planning.paths.stated.sending import add_sending
-from comity.planning.problem import Activity, Contact, Downlink, PlanningProblem, Slew
+from comity.planning.problem import Activity, Downlink, PlanningProblem, Slew
 
 #: A turn without end in rate or acceleration, for satellites that need no time.
 _FREE = (1e15, 1e30)
 #: A memory that never fills, where none is stated (bits).
 _ENDLESS = 1e18
 _HAIR = 1e-9
+#: Two starts closer than this (s) are the same.
+_SAME_START_S = 1e-6
 
 
-def beyond_fleet(problem: PlanningProblem) -> str | None:
-    """What in ``problem`` the arrays cannot say; None if they can say all of it."""
+def beyond_fleet(problem: PlanningProblem, *, rules: bool = False) -> str | None:
+    """What in ``problem`` the arrays cannot say; None if they can say all of it.
+
+    ``rules``: but for what rows say beside them (:mod:`.ruled`).
+    """
+    sacks = {
+        "capacities": problem.capacities,
+        "shares": problem.shares,
+        "groups": [g for g in problem.groups if g.most is not None],
+    }
     whole = {
         "transitions": problem.transitions,
         "forbidden combinations": problem.forbidden,
-        "capacities": problem.capacities,
-        "shares": problem.shares,
-        "a frozen part": problem.frozen or problem.frozen_downlinks,
-        "a churn price": problem.previous and problem.churn_price > 0,
-        "groups": [g for g in problem.groups if g.most is not None or g.all_or_none],
+        **({} if rules else sacks),
+        "groups that count as a whole": [g for g in problem.groups if g.all_or_none],
         "fairness": [p for p in problem.partners if p.fair_fraction > 0 and p.alone_value is not None],
         "strict tiers": problem.tiers == "strict" and len({r.tier for r in problem.requests}) > 1,
     }
@@ -50,14 +60,14 @@ def beyond_fleet(problem: PlanningProblem) -> str | None:
     for r in problem.requests:
         if r.tries != 1 or r.cells is not None or r.views != 1 or r.periods:
             return f"request {r.id}: more than one try of one point"
-        if r.deliver_within_s is not None:
+        if r.deliver_within_s is not None and not rules:
             return f"request {r.id}: the age of data"
     last = max((c.end_s for c in problem.contacts), default=0.0)
     kept = {r.deliver_by_s is not None for r in problem.requests}
     if len(kept) > 1 or any(r.deliver_by_s is not None and r.deliver_by_s < last for r in problem.requests):
         return "different limits of delivery"
     for s in problem.satellites:
-        if s.duty or (not s.images_while_sending and problem.contacts):
+        if (s.duty and not rules) or (not s.images_while_sending and problem.contacts):
             return f"satellite {s.id}: duty, or imaging apart from sending"
         if s.slew is not None and (s.slew.metric != "line" or s.slew.pieces or s.slew.rate_rad_s is None):
             return f"satellite {s.id}: turns about axes or in pieces"
@@ -76,14 +86,23 @@ def beyond_fleet(problem: PlanningProblem) -> str | None:
 class Fleet:
     """``paths``: what is planned; ``outer``: rows over the same nodes that bound the problem as stated.
 
-    ``nodes``: whose starts they are; ``contact`` (c,): place of each of the paths' contacts in the problem.
+    ``nodes``: whose starts they are, of what is frozen those that go on in the rest of the plan; ``rest``:
+    what the frozen part leaves. ``constant``: what is added to a value of the paths to make it a plan's (what
+    is frozen earns, churn). ``previous``: the nodes of the plan replaced. ``contact`` (c,): place of each of
+    the paths' contacts in the problem, −1 for a frozen downlink; ``beside``: what those leave of the others.
+    ``ruled``: the rows of ``outer`` that say what the arrays cannot (duty, shares, knapsacks, groups).
     """
 
     problem: PlanningProblem
     nodes: Nodes
     paths: PathProblem
     outer: Coupling
+    rest: Committed
+    constant: float
+    previous: IntArray
     contact: IntArray
+    beside: Beside
+    ruled: slice
 
 
 def fleet_of(problem: PlanningProblem) -> Fleet:
@@ -91,45 +110,116 @@ def fleet_of(problem: PlanningProblem) -> Fleet:
     nodes = nodes_of(problem)
     value = np.array([r.value for r in problem.requests], dtype=np.float64)[nodes.request]
     value *= np.array([o.probability for o in problem.opportunities], dtype=np.float64)[nodes.opportunity]
+    constant = float(value[nodes.frozen].sum())
+    kept = _previous(problem, nodes)
+    if problem.churn_price > 0:
+        value[kept] += problem.churn_price
+        paid = len(problem.previous) - int((kept & nodes.frozen).sum())
+        constant -= problem.churn_price * paid
     # One too early for its turn from rest may still follow another: what comes of it is repaired.
-    useful = (value > 0) & ~never_first(problem, nodes)
+    useful = ((value > 0) & ~never_first(problem, nodes)) | nodes.frozen
     rows = Rows(len(nodes))
     _, never = add_sending(problem, nodes, rows)
-    useful[never] = False
-    value = value[useful]
-    nodes = _subset(nodes, useful)
+    useful[never] = nodes.frozen[never]
+    value, kept = value[useful], kept[useful]
+    nodes = subset(nodes, useful)
     rows = Rows(len(nodes))
     pieces, _ = add_sending(problem, nodes, rows)
     add_energy(problem, nodes, rows, pieces)
-    contacts, place = _contacts(problem)
+    begin = rows.count
+    add_sacks(problem, nodes, rows)
+    ruled = slice(begin, rows.count)
+    outer = rows.coupling()
+    rest = committed(problem, nodes)
+    if nodes.frozen.any() or problem.frozen_downlinks or problem.frozen_until_s > 0:
+        # Of what is frozen only what goes on is a node; what it earns is in the constant.
+        left = beside(_paths(problem, nodes, np.where(nodes.frozen, 0.0, value)), nodes.frozen)
+        keep = np.flatnonzero(left & (~nodes.frozen | (nodes.end_s > rest.from_s)))
+        outer = without_frozen(problem, nodes, outer, pieces, keep)
+        value = np.where(nodes.frozen, 0.0, value)[keep]
+        kept = kept[keep]
+        nodes = subset(nodes, keep)
+    usable = usable_contacts(problem, rest)
+    paths = _paths(problem, nodes, value, rest, None if usable is None else usable.contacts)
+    fits = beside(paths, nodes.frozen)
+    if not fits.all():
+        which = np.flatnonzero(fits)
+        paths, outer, nodes, kept = only(paths, which), narrowed(outer, fits), subset(nodes, fits), kept[fits]
+    return Fleet(
+        problem=problem,
+        nodes=nodes,
+        paths=paths,
+        outer=outer,
+        rest=rest,
+        constant=constant,
+        previous=np.flatnonzero(kept),
+        contact=np.empty(0, np.int64) if usable is None else usable.place,
+        beside=Beside({}, frozenset(), {})
+        if usable is None
+        else Beside(usable.spans, usable.going, rest.sent),
+        ruled=ruled,
+    )
+
+
+def _previous(problem: PlanningProblem, nodes: Nodes) -> BoolArray:
+    """The nodes (n,) that are an activity of the plan replaced, at its start."""
+    at = {a.opportunity: a.start_s for a in problem.previous}
+    if not at:
+        return np.zeros(len(nodes), np.bool_)
+    started = np.array([at.get(o.id, math.inf) for o in problem.opportunities], dtype=np.float64)
+    return np.asarray(np.abs(started[nodes.opportunity] - nodes.start_s) <= _SAME_START_S)
+
+
+def _paths(
+    problem: PlanningProblem,
+    nodes: Nodes,
+    value: FloatArray,
+    rest: Committed | None = None,
+    contacts: Contacts | None = None,
+) -> PathProblem:
+    """``nodes`` as arrays: with memory, contacts and batteries for the ``rest``, times counted from there.
+
+    Where that is None: with none of them, from the start.
+    """
+    begin = 0.0 if rest is None else rest.from_s
     bits = np.array([o.bits for o in problem.opportunities], dtype=np.float64)[nodes.opportunity]
-    store = None
-    kept = any(r.deliver_by_s is not None for r in problem.requests)
-    if kept or any(s.memory_bits is not None for s in problem.satellites):
-        size = np.array([_ENDLESS if s.memory_bits is None else s.memory_bits for s in problem.satellites])
-        initial = np.array([s.stored_bits for s in problem.satellites], dtype=np.float64)
-        store = Store(capacity_bits=np.maximum(size, initial), initial_bits=initial, deliver=kept)
-    paths = PathProblem(
-        horizon_s=problem.horizon_s,
+    energy = _energy(problem, nodes)
+    horizon = problem.horizon_s - begin
+    start, end = np.maximum(nodes.start_s - begin, 0.0), np.minimum(nodes.end_s - begin, horizon)
+    store = battery = None
+    if rest is not None:
+        # What has begun is on board already, and has drawn a part.
+        begun = nodes.start_s < begin
+        bits = np.where(begun, 0.0, bits)
+        energy = np.where(begun, energy * (nodes.end_s - begin) / (nodes.end_s - nodes.start_s), energy)
+        kept = any(r.deliver_by_s is not None for r in problem.requests)
+        if kept or any(s.memory_bits is not None for s in problem.satellites):
+            size = np.array(
+                [_ENDLESS if s.memory_bits is None else s.memory_bits for s in problem.satellites]
+            )
+            size = np.maximum(size - rest.lasting, rest.stored)
+            store = Store(capacity_bits=size, initial_bits=rest.stored, deliver=kept)
+        battery = _battery(problem, rest)
+    return PathProblem(
+        horizon_s=horizon,
         requests=len(problem.requests),
         satellite=nodes.satellite,
         request=nodes.request,
-        start_s=nodes.start_s,
-        end_s=nodes.end_s,
+        start_s=start,
+        end_s=end,
         value=value,
         first=np.ascontiguousarray(_sights(nodes.first, nodes)),
         last=np.ascontiguousarray(_sights(nodes.last, nodes)),
         bits=bits,
-        energy_j=_energy(problem, nodes),
+        energy_j=energy,
         agility=_agility(problem),
         store=store,
-        contacts=contacts if store is not None and len(place) else None,
-        battery=_battery(problem),
+        contacts=contacts if store is not None else None,
+        battery=battery,
     )
-    return Fleet(problem=problem, nodes=nodes, paths=paths, outer=rows.coupling(), contact=place)
 
 
-def _subset(nodes: Nodes, chosen: np.ndarray) -> Nodes:
+def subset(nodes: Nodes, chosen: np.ndarray) -> Nodes:
     parts = {f.name: getattr(nodes, f.name) for f in fields(nodes)}
     return replace(nodes, **{k: v[chosen] for k, v in parts.items() if isinstance(v, np.ndarray)})
 
@@ -161,15 +251,16 @@ def _energy(problem: PlanningProblem, nodes: Nodes) -> FloatArray:
     return np.asarray(watts * (nodes.end_s - nodes.start_s) + turning[nodes.satellite])
 
 
-def _battery(problem: PlanningProblem) -> Battery | None:
+def _battery(problem: PlanningProblem, rest: Committed) -> Battery | None:
     if all(s.battery is None for s in problem.satellites):
         return None
     each = [s.battery for s in problem.satellites]
     dark = [
-        (k, a, b)
+        (k, max(0.0, a - rest.from_s), b - rest.from_s)
         for k, battery in enumerate(each)
         if battery is not None
         for a, b in _gaps(battery.sunlit, problem.horizon_s)
+        if b > rest.from_s + _HAIR
     ]
 
     def column(name: str, without: float) -> FloatArray:
@@ -178,7 +269,7 @@ def _battery(problem: PlanningProblem) -> Battery | None:
     return Battery(
         capacity_j=column("capacity_j", _ENDLESS),
         floor_j=column("least_j", 0.0),
-        initial_j=column("initial_j", _ENDLESS),
+        initial_j=np.where([b is None for b in each], _ENDLESS, rest.charge),
         load_w=column("idle_w", 0.0),
         solar_w=column("charge_w", 0.0),
         transmit_w=column("sending_w", 0.0),
@@ -199,90 +290,37 @@ def _gaps(spans: tuple[tuple[float, float], ...], horizon_s: float) -> list[tupl
     return found
 
 
-def _contacts(problem: PlanningProblem) -> tuple[Contacts | None, IntArray]:
-    """Each contact once per antenna that it may have; in part only where those that meet are alike."""
-    satellites = {s.id: k for k, s in enumerate(problem.satellites)}
-    stations = {s.id: s for s in problem.stations}
-    usable = [
-        k
-        for k, c in enumerate(problem.contacts)
-        if c.start_s >= problem.frozen_until_s
-        and c.end_s > c.start_s
-        and not any(a < c.end_s and c.start_s < b for a, b in stations[c.station].busy)
-        and not any(
-            a < c.end_s and c.start_s < b for a, b in problem.satellites[satellites[c.satellite]].busy
-        )
-    ]
-    if not usable:
-        return None, np.empty(0, np.int64)
-    own = [problem.contacts[k] for k in usable]
-    shared = _alike(own, lambda c: c.station) and _alike(own, lambda c: c.satellite)
-    shared &= all(stations[c.station].setup_s <= 0 for c in own)
-    first: dict[str, int] = {}
-    antennas = 0
-    for c in own:
-        if c.station not in first:
-            first[c.station] = antennas
-            antennas += stations[c.station].antennas
-    place, antenna = [], []
-    for k, c in zip(usable, own, strict=True):
-        for a in range(stations[c.station].antennas):
-            place.append(k)
-            antenna.append(first[c.station] + a)
-    each = [problem.contacts[k] for k in place]
-    # Set-up after a contact keeps its antenna (and here its satellite) busy a little longer.
-    setup = [stations[c.station].setup_s for c in each]
-    ends = [min(c.end_s + s, problem.horizon_s) for c, s in zip(each, setup, strict=True)]
-    return Contacts(
-        satellite=np.array([satellites[c.satellite] for c in each], dtype=np.int64),
-        antenna=np.array(antenna, dtype=np.int64),
-        start_s=np.array([c.start_s for c in each], dtype=np.float64),
-        end_s=np.array(ends, dtype=np.float64),
-        bits=np.array([c.rate_bps * (c.end_s - c.start_s) for c in each], dtype=np.float64),
-        shared=shared,
-    ), np.array(place, dtype=np.int64)
-
-
-def _alike(contacts: list[Contact], holder: object) -> bool:
-    """Whether contacts of one holder that meet begin and end together."""
-    assert callable(holder)
-    by: dict[str, list[tuple[float, float]]] = defaultdict(list)
-    for c in contacts:
-        by[holder(c)].append((c.start_s, c.end_s))
-    for own in by.values():
-        spans = sorted(set(own))
-        if any(b[0] < a[1] for a, b in itertools.pairwise(spans)):
-            return False
-    return True
-
-
 def activities_of(fleet: Fleet, taken: IntArray) -> tuple[Activity, ...]:
-    """The acquisitions of nodes, in order of time."""
-    names = fleet.problem.opportunities
-    order = taken[np.lexsort((taken, fleet.nodes.start_s[taken]))]
-    return tuple(
-        Activity(opportunity=names[fleet.nodes.opportunity[v]].id, start_s=float(fleet.nodes.start_s[v]))
-        for v in order.tolist()
-    )
+    """The acquisitions of nodes and what is frozen, in order of time."""
+    problem, nodes = fleet.problem, fleet.nodes
+    found = [
+        Activity(opportunity=problem.opportunities[nodes.opportunity[v]].id, start_s=float(nodes.start_s[v]))
+        for v in np.sort(taken[~nodes.frozen[taken]]).tolist()
+    ]
+    return tuple(sorted([*problem.frozen, *found], key=lambda a: a.start_s))
 
 
 def downlinks_of(fleet: Fleet, taken: IntArray, sendings: tuple[Sending, ...]) -> tuple[Downlink, ...]:
-    """Downlinks that send what is on board, oldest first; parts of a contact one after the other."""
-    problem, contacts = fleet.problem, fleet.paths.contacts
+    """The frozen downlinks, and others that send what is on board, oldest first; parts of a contact one after
+    the other."""
+    problem, contacts, nodes = fleet.problem, fleet.paths.contacts, fleet.nodes
     if contacts is None:
-        return ()
+        return problem.frozen_downlinks
     planned: dict[int, float] = defaultdict(float)
     where: dict[int, int] = {}
     first: dict[str, int] = {}
     for k, antenna in zip(fleet.contact.tolist(), contacts.antenna.tolist(), strict=True):
-        station = problem.contacts[k].station
-        first[station] = min(antenna, first.get(station, antenna))
+        if k >= 0:
+            station = problem.contacts[k].station
+            first[station] = min(antenna, first.get(station, antenna))
     for s in sendings:
         k = int(fleet.contact[s.contact])
-        planned[k] += s.bits
-        where.setdefault(k, int(contacts.antenna[s.contact]) - first[problem.contacts[k].station])
-    nodes = fleet.nodes
-    recorded = [
-        Recorded(problem.opportunities[nodes.opportunity[v]], float(nodes.end_s[v])) for v in taken.tolist()
-    ]
-    return schedule(problem, recorded, planned, where)
+        if k >= 0:
+            planned[k] += s.bits
+            where.setdefault(k, int(contacts.antenna[s.contact]) - first[problem.contacts[k].station])
+    names = problem.opportunities
+    ends = {names[nodes.opportunity[v]].id: float(nodes.end_s[v]) for v in taken.tolist()}
+    known = {o.id: o for o in names}
+    ends |= {a.opportunity: a.start_s + known[a.opportunity].duration_s for a in problem.frozen}
+    recorded = [Recorded(known[id], end) for id, end in ends.items()]
+    return (*problem.frozen_downlinks, *schedule(problem, recorded, planned, where, fleet.beside))

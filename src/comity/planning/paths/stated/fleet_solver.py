@@ -12,6 +12,7 @@ import numpy as np
 from comity.core import InputError, Progress, silent
 from comity.planning.baseline import BaselineSolver
 from comity.planning.baseline.worth import simple_bound
+from comity.planning.paths.remote import Keeper
 from comity.planning.paths.simulate import Sending
 from comity.planning.paths.solver import solve
 from comity.planning.paths.stated.fleet import Fleet, activities_of, downlinks_of, fleet_of
@@ -39,17 +40,26 @@ AS_STATED = "the problem as stated"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FleetSolver:
-    """See the module, and :func:`.fleet.beyond_fleet` for what it takes."""
+    """See the module, and :func:`.fleet.beyond_fleet` for what it takes.
+
+    ``workers``: threads; ``keeper``: workers elsewhere, for the passes over the satellites' paths.
+    """
 
     name: ClassVar[str] = "paths"
     workers: int = 2
+    keeper: Keeper | None = None
 
     def solve(self, problem: PlanningProblem, *, seed: int, stop: Stop, progress: Progress = silent) -> Plan:
         """See :class:`comity.planning.baseline.PlanSolver`."""
         validate_problem(problem)
         deadline = Deadline(stop)
-        fleet = fleet_of(problem)
         upper, method = simple_bound(problem), ALONE
+        try:
+            fleet = fleet_of(problem)
+        except KeyboardInterrupt:
+            return self._frozen(problem, upper, seed)
+        if not len(fleet.paths):
+            upper = min(upper, fleet.constant)
         nodes: IntArray = np.empty(0, np.int64)
         sendings: tuple[Sending, ...] = ()
         steps, stopped = 0, "search ended"
@@ -58,7 +68,10 @@ class FleetSolver:
 
             def tell(value: float, bound: float, _: str) -> None:
                 done, total = deadline.elapsed_s, stop.wall_s or 0.0
-                progress(min(done, total) if total else done, total or 1.0, told(value, min(bound, upper)))
+                most = min(bound + fleet.constant, upper)
+                progress(
+                    min(done, total) if total else done, total or 1.0, told(value + fleet.constant, most)
+                )
 
             try:
                 found = solve(
@@ -69,19 +82,40 @@ class FleetSolver:
                     gap=max(stop.gap, _PROVEN),
                     workers=self.workers,
                     progress=tell,
+                    start=fleet.previous,
+                    frozen=fleet.nodes.frozen if fleet.nodes.frozen.any() else None,
                     outer=fleet.outer,
+                    keeper=self.keeper,
                 )
+            except KeyboardInterrupt:
+                return self._frozen(problem, upper, seed)
             except InputError:
                 # Not even an empty plan holds by the arrays' stricter rules.
                 return BaselineSolver().solve(
                     problem, seed=seed, stop=_rest(stop, deadline), progress=progress
                 )
             nodes, sendings, steps = np.array(found.nodes, dtype=np.int64), found.sendings, found.steps
-            if found.bound < upper:
-                # Rounding of sums over many nodes.
-                upper, method = found.bound * (1 + 1e-12), METHOD
+            bound = found.bound * (1 + 1e-12) + fleet.constant  # rounding of sums over many nodes
+            if bound < upper:
+                upper, method = bound, METHOD
             stopped = "search ended" if found.stopped == "proven" else found.stopped
         return self._plan(fleet, nodes, sendings, (upper, method), seed, steps, stopped)
+
+    def _frozen(self, problem: PlanningProblem, upper: float, seed: int) -> Plan:
+        """What is there before anything is planned."""
+        found = judge_parts(problem, problem.frozen, problem.frozen_downlinks)
+        return Plan(
+            activities=problem.frozen,
+            downlinks=problem.frozen_downlinks,
+            value=found.worth.value,
+            tier_values=found.worth.tiers,
+            upper=max(upper, found.worth.value),
+            upper_for=AS_STATED,
+            method=ALONE,
+            solver=self.name,
+            seed=seed,
+            stopped="interrupted",
+        )
 
     def _plan(
         self,
@@ -138,7 +172,7 @@ def holding(
         found = judge_parts(fleet.problem, activities, downlinks)
         if not found.violations:
             return activities, downlinks, found
-        if not len(nodes):
+        if fleet.nodes.frozen[nodes].all():
             return None
         nodes = _without(fleet, nodes, found)
     return None
@@ -147,7 +181,8 @@ def holding(
 def _without(fleet: Fleet, nodes: IntArray, found: Judgement) -> IntArray:
     """Less what breaks a rule: the acquisition named, or the least worth of the satellite named."""
     problem = fleet.problem
-    name = {problem.opportunities[fleet.nodes.opportunity[v]].id: v for v in nodes.tolist()}
+    free = nodes[~fleet.nodes.frozen[nodes]]
+    name = {problem.opportunities[fleet.nodes.opportunity[v]].id: v for v in free.tolist()}
     satellites = {s.id: k for k, s in enumerate(problem.satellites)}
     gone: set[int] = set()
     for violation in found.violations:
@@ -155,9 +190,9 @@ def _without(fleet: Fleet, nodes: IntArray, found: Judgement) -> IntArray:
         if named:
             gone.add(named[-1])
         elif who := [satellites[w] for w in violation.who if w in satellites]:
-            own = nodes[fleet.nodes.satellite[nodes] == who[0]]
+            own = free[fleet.nodes.satellite[free] == who[0]]
             if len(own):
                 gone.add(int(own[np.argmin(fleet.paths.value[own])]))
     if not gone:
-        return nodes[:-1]
+        gone.add(int(free[-1]))
     return np.array([v for v in nodes.tolist() if v not in gone], dtype=np.int64)

@@ -29,6 +29,11 @@ class Rows:
         self._terms: list[tuple[int, int, float]] = []
         self._variables: list[tuple[float, float, bool, float, int, bool]] = []
 
+    @property
+    def count(self) -> int:
+        """Rows so far."""
+        return len(self._limits)
+
     def variable(
         self,
         low: float,

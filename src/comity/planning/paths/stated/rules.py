@@ -37,6 +37,25 @@ def add_rules(problem: PlanningProblem, nodes: Nodes, rows: Rows, worth: Worth) 
     _fairness(problem, nodes, rows, worth)
 
 
+def add_sacks(problem: PlanningProblem, nodes: Nodes, rows: Rows) -> None:
+    """Duty, shares, knapsacks and the most of groups, of points to be had once: rows of nodes alone."""
+    _duties(problem, nodes, rows)
+    _shares(problem, nodes, rows)
+    if problem.capacities:
+        of_opportunity = _by_opportunity(problem, nodes)
+        for sack in problem.capacities:
+            parts = [
+                (of_opportunity[id], amount)
+                for id, amount in zip(sack.opportunities, sack.amounts, strict=True)
+            ]
+            _weighed(rows, [(own, w) for own, w in parts if len(own) and w > 0], sack.most)
+    group_of = np.array([r.group or "" for r in problem.requests])[nodes.request]
+    for group in problem.groups:
+        own = np.flatnonzero(group_of == group.id)
+        if group.most is not None and len(own):
+            rows.row(own, 1.0, [], float(group.most))
+
+
 def _by_opportunity(problem: PlanningProblem, nodes: Nodes) -> dict[str, IntArray]:
     order = np.argsort(nodes.opportunity, kind="stable")
     cuts = np.searchsorted(nodes.opportunity[order], np.arange(len(problem.opportunities) + 1))

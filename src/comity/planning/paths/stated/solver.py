@@ -102,13 +102,17 @@ class _Run:
                 wall_s=None if math.isinf(left) else max(0.1, _PATH_PART * left),
                 gap=max(stop.gap, _CLOSE),
                 progress=lambda value, upper, _: search.progress(
-                    search.deadline.elapsed_s, stop.wall_s or 1.0, told(value, upper)
+                    search.deadline.elapsed_s,
+                    stop.wall_s or 1.0,
+                    told(value + fleet.constant, upper + fleet.constant),
                 ),
+                start=fleet.previous,
+                frozen=fleet.nodes.frozen if fleet.nodes.frozen.any() else None,
                 outer=fleet.outer,
             )
         except InputError:
             return  # by the arrays' stricter rules not even an empty plan holds
-        self._lower(found.bound, PRICES)
+        self._lower(found.bound + fleet.constant, PRICES)
         search.best.exact_work += found.steps / STEPS_PER_UNIT
         held = holding(fleet, np.array(found.nodes, dtype=np.int64), found.sendings)
         if held is not None:

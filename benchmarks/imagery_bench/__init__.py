@@ -1,0 +1,1 @@
+"""What `benchmarks/imagery.py` runs, a file per job."""

@@ -1,0 +1,1 @@
+"""What sharpening and mosaicking do to arrays; the steps from file to file stand one level up."""

@@ -1,0 +1,1 @@
+"""Compiled resampling of one grid of pixels onto another."""

@@ -1,0 +1,1 @@
+"""Simulated acquisition: raw level-0 data of any sensor geometry over a scene of known truth."""
