@@ -7,6 +7,7 @@ Prints a JSON object per line and asserts nothing.
 overlay: the Pléiades pair orthorectified, over gdalwarp -rpc with the same heights.
 pansharpening: the Pléiades pair, beside GDAL and OTB: ERGAS, SAM, Q4 by Wald's protocol, QNR.
 geometry: rigorous models against their RPCs, there and back, and against a known truth.
+frames: a simulated scene of known truth from packets to the ortho, and packets there and back.
 strip: 10,000 × 40,000 pixels of four bands to an ortho COG, beside gdalwarp -rpc (--small: 2,500 × 5,000).
 """
 
@@ -63,10 +64,19 @@ def geometry(asked: argparse.Namespace) -> Iterator[Line]:
     yield from geometry.geolocation()
 
 
+def frames(asked: argparse.Namespace) -> Iterator[Line]:
+    """From simulated packets to the orthoimage."""
+    from imagery_bench import frames
+
+    yield from frames.packets(800 if asked.small else 4_000)
+    yield from frames.chain(600 if asked.small else 900)
+
+
 ROWS: dict[str, Callable[[argparse.Namespace], Iterator[Line]]] = {
     "overlay": overlay,
     "pansharpening": pansharpening,
     "geometry": geometry,
+    "frames": frames,
     "strip": strip,
 }
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import resource
 import subprocess
 import time
 from collections.abc import Mapping, Sequence
@@ -37,8 +36,3 @@ def run(command: Sequence[str], env: Mapping[str, str] | None = None) -> dict[st
         "cpu_s": round(used.ru_utime + used.ru_stime, 2),
         "peak_mb": round(used.ru_maxrss / unit),
     }
-
-
-def quiet_memory_mb() -> int:
-    """This process's own greatest resident memory, MB."""
-    return round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024.0)

@@ -19,20 +19,20 @@ def keys(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_the_demo_in_a_bucket(comity, demo) -> None:
     words = ("deliver", "--db", demo.folder / "comity.db", "--out", demo.folder, "--json")
     with server() as running:
-        missing = comity(*words, "--to", "s3://eo/joint", "--endpoint", running.url)
+        missing = comity(*words, "--to", "s3://joint-eo/images", "--endpoint", running.url)
         assert missing.code == 2
-        assert "there is no bucket eo at http" in missing.err
-        running.make_bucket("eo")
-        first = comity(*words, "--to", "s3://eo/joint", "--endpoint", running.url)
+        assert "there is no bucket joint-eo at http" in missing.err
+        running.make_bucket("joint-eo")
+        first = comity(*words, "--to", "s3://joint-eo/images", "--endpoint", running.url)
         assert first.code == 0, first.err
         published = json.loads(first.out)["published"]
         items = sum(1 for path in (demo.folder / "stac").rglob("*.tif"))
         assert published["items"] == items > 10
-        assert published["catalogue"] == "s3://eo/joint/catalog.json"
-        again = json.loads(comity(*words, "--to", "s3://eo/joint", "--endpoint", running.url).out)[
+        assert published["catalogue"] == "s3://joint-eo/images/catalog.json"
+        again = json.loads(comity(*words, "--to", "s3://joint-eo/images", "--endpoint", running.url).out)[
             "published"
         ]
         assert (again["sent"], again["kept"]) == (0, published["sent"])
-    down = comity(*words, "--to", "s3://eo/joint", "--endpoint", f"http://127.0.0.1:{free_port()}")
+    down = comity(*words, "--to", "s3://joint-eo/images", "--endpoint", f"http://127.0.0.1:{free_port()}")
     assert down.code == 2
     assert "does not answer" in down.err

@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 from comity.core import Epoch
 from comity.planning.answers import replanning_problem
 from comity.planning.answers.carrying import carried, fill_all
-from comity.planning.baseline import BaselineSolver
-from comity.planning.paths.stated import FleetSolver, beyond_fleet
+from comity.planning.baseline import BaselineSolver, PlanSolver
+from comity.planning.paths.stated import FleetSolver, RuledFleetSolver, beyond_fleet
 from comity.planning.problem import (
     Activity,
     Battery,
@@ -33,7 +33,7 @@ from comity.planning.problem import (
 from comity.planning.solver import Stop
 
 START = Epoch.from_iso("2026-04-14T04:00:00Z")
-FAST = settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+FAST = settings(max_examples=50, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 
 
 def towards(degrees: float) -> tuple[float, float, float]:
@@ -138,16 +138,17 @@ def replanned(problem: PlanningProblem, now_s: float, price: float, add: int) ->
     return replanning_problem(problem, plan, now_s=now_s, churn_price=price)
 
 
-def bounded(task: PlanningProblem) -> None:
-    assert beyond_fleet(task) is None
-    plan = FleetSolver().solve(task, seed=1, stop=Stop(work=1.0))
+def bounded(task: PlanningProblem, solver: PlanSolver | None = None) -> None:
+    assert beyond_fleet(task, rules=solver is not None) is None
+    solver = solver or FleetSolver()
+    plan = solver.solve(task, seed=1, stop=Stop(work=1.0))
     assert judge(task, plan).violations == ()
     assert best_by_trying_all(task) <= plan.upper + 1e-6
     on = carried(task, task.previous, task.frozen_downlinks)
     fill_all(on)
     for value in (on.worth()[0], BaselineSolver(patience=10).solve(task, seed=0, stop=Stop(work=0.2)).value):
         assert value <= plan.upper + 1e-6
-    assert FleetSolver().solve(task, seed=1, stop=Stop(work=1.0)) == plan
+    assert solver.solve(task, seed=1, stop=Stop(work=1.0)) == plan
 
 
 MOMENTS = st.sampled_from((0.0, 100.0, 135.0, 165.0, 200.0, 310.0, 400.0))
@@ -167,3 +168,19 @@ def test_nor_where_frozen_downlinks_hold_contacts_and_memory(
     problem: PlanningProblem, now_s: float, price: float, add: int
 ) -> None:
     bounded(replanned(problem, now_s, price, add))
+
+
+@settings(FAST, max_examples=30)
+@given(fleets(sending=False, rules=True), MOMENTS, st.sampled_from((0.0, 3.0)), st.integers(0, 2))
+def test_nor_where_duty_and_groups_are_rows(
+    problem: PlanningProblem, now_s: float, price: float, add: int
+) -> None:
+    bounded(replanned(problem, now_s, price, add), RuledFleetSolver(patience=3))
+
+
+@settings(FAST, max_examples=30)
+@given(fleets(sending=True, rules=True), MOMENTS, st.sampled_from((0.0, 3.0)), st.integers(0, 2))
+def test_nor_where_the_age_of_data_is_too(
+    problem: PlanningProblem, now_s: float, price: float, add: int
+) -> None:
+    bounded(replanned(problem, now_s, price, add), RuledFleetSolver(patience=3))

@@ -1,10 +1,10 @@
-"""Aerosol optics and gas absorption for the model of the clear atmosphere: ``atmosphere.npz`` of comity.imagery.
+"""Aerosol optics and gas absorption for the clear atmosphere: ``atmosphere.npz`` of comity.imagery.
 
     python tests/validation/make_atmosphere.py    # half a minute; needs numpy and pvlib
 
-Aerosols: the components of the World Climate Programme (WCP-112, WMO 1986), lognormal in number, by Mie's theory
-(Bohren & Huffman 1983, appendix A: downward recurrence of the logarithmic derivative). Gases and the solar spectrum:
-the table of Bird & Riordan (SERI/TR-215-2436, 1984) as pvlib carries it.
+Aerosols: the components of the World Climate Programme (WCP-112, WMO 1986), lognormal in number, by Mie's
+theory (Bohren & Huffman 1983, appendix A: downward recurrence of the logarithmic derivative). Gases and the
+solar spectrum: the table of Bird & Riordan (SERI/TR-215-2436, 1984) as pvlib carries it.
 """
 
 from __future__ import annotations

@@ -38,7 +38,8 @@ def test_ground_reflectance_is_that_of_6s(band: str) -> None:
             ozone_cm_atm=0.319,
             altitude_m=float(case["altitude_m"]),
         )
-        model = band_air((low + high) / 2, high - low, air, Look(sun_zenith_deg=float(case["sun_zenith_deg"])))
+        look = Look(sun_zenith_deg=float(case["sun_zenith_deg"]))
+        model = band_air((low + high) / 2, high - low, air, look)
         ground = model.to_surface(np.array([0.10, 0.20, 0.40]))
         expected = np.array([float(case[f"ground_{level}"]) for level in ("010", "020", "040")])
         for mine, theirs in zip(ground, expected, strict=True):

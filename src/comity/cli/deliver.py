@@ -93,7 +93,7 @@ def deliver(
         if item.state_reason:
             out.print(f"{item.id}: {item.state_reason}: the customer decides")
     if held:
-        out.print(f"{len(held)} images over the cloud limit are held back: clearer ones may still be taken")
+        out.print(f"held back, over the cloud limit while a clearer one may be taken: {', '.join(held)}")
     for one in mosaics:
         kept = ", as it was" if one.reused else ""
         out.print(f"mosaic of {len(one.parts)} images{kept}: {one.image}", soft_wrap=True)

@@ -101,7 +101,9 @@ def ortho(
             progress=progress,
         )
     if as_json:
-        print_json({**{field.name: getattr(result, field.name) for field in fields(result)}, "path": str(out)})
+        print_json(
+            {**{field.name: getattr(result, field.name) for field in fields(result)}, "path": str(out)}
+        )
         return
     screen = console()
     screen.print(f"{result.path}: {result.width} × {result.height} pixels of {result.res:g}, {result.crs}")

@@ -14,7 +14,7 @@ from comity.operations.cloud import CODE, for_customer, held_back, over_limit, o
 from comity.operations.execution import reopen
 from comity.operations.licences import licensed_ground, polygons_of
 from comity.operations.mosaics import list_products
-from comity.operations.orders import remark
+from comity.operations.orders import advance, remark
 from comity.operations.ports import Store, UnitOfWork
 from comity.operations.records import Activity, ItemRecord
 from comity.operations.settlement import charge
@@ -110,7 +110,10 @@ def deliver(
                     why = f"{over_text(record.cloud, task)}; no clearer one was taken in time"
                     record = replace(record, state_reason=why)
                     text = f"{record.id}: {why}: accept or refuse it"
-                    work.orders.put(remark(order, now, CODE, text))
+                    if order.status in ("accepted", "scheduled", "tasked"):
+                        work.orders.put(advance(order, now, "processing", CODE, text))
+                    else:
+                        work.orders.put(remark(order, now, CODE, text))
                 work.items.put(record)
                 delivered.append(record)
     progress(len(products), len(products), "catalogue")

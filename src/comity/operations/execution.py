@@ -211,11 +211,12 @@ def _judge(work: UnitOfWork, executed: Iterable[Activity], at: Epoch) -> dict[st
             task = replace(task, state="planned" if coming else "open")
         work.tasks.put(task)
         order = work.orders.get(task.order)
-        if cloudy and wanting:
-            order = _remark_clouds(work, order, task, at)
         if order.status in ("scheduled", "tasked") and clear:
-            order = advance(order, at, "processing", None, f"{task_id} acquired")
-        work.orders.put(order)
+            work.orders.put(advance(order, at, "processing", None, f"{task_id} acquired"))
+    # After all the clear ones: an order of which one came stays in processing.
+    for task_id in (*judged["cloudy"], *judged["over_limit"]):
+        task = work.tasks.get(task_id)
+        work.orders.put(_remark_clouds(work, work.orders.get(task.order), task, at))
     return judged
 
 

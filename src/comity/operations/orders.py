@@ -48,7 +48,7 @@ NEXT: dict[OrderStatusCode, frozenset[OrderStatusCode]] = {
     "received": frozenset({"accepted", "rejected", "user_cancelled", "held", "reserved"}),
     "held": frozenset({"accepted", "rejected", "user_cancelled"}),
     "reserved": frozenset({"accepted", "rejected", "user_cancelled", "expired"}),
-    "accepted": frozenset({"scheduled", "user_cancelled", "cancelled", "expired", "failed"}),
+    "accepted": frozenset({"scheduled", "processing", "user_cancelled", "cancelled", "expired", "failed"}),
     "scheduled": frozenset(
         {"accepted", "tasked", "processing", "user_cancelled", "cancelled", "expired", "failed", "completed"}
     ),

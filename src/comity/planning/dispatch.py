@@ -66,10 +66,10 @@ def solver_for(problem: PlanningProblem, *, keeper: Keeper | None = None) -> Pla
         return ProgramSolver()
     if beyond_fleet(problem) is None:
         return FleetSolver(keeper=keeper)
-    if beyond_program(problem) is None and starts <= _MOST_STARTS:
-        return ProgramSolver()
     if beyond_fleet(problem, rules=True) is None:
         return RuledFleetSolver(keeper=keeper)
+    if beyond_program(problem) is None and starts <= _MOST_STARTS:
+        return ProgramSolver()
     return BaselineSolver()
 
 

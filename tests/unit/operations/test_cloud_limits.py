@@ -139,7 +139,7 @@ def test_when_time_is_over_the_customer_decides_on_the_least_cloudy(
     assert (item.cloud, item.activity) == min(tries)
     assert item.state_reason == "cloud 30% is over the limit of 20%; no clearer one was taken in time"
     entry = order(store).statuses[-1]
-    assert entry.reason_code == "cloud"
+    assert (entry.code, entry.reason_code) == ("processing", "cloud")
     assert f"{item.id}: cloud 30% is over the limit" in str(entry.reason_text)
     assert str(entry.reason_text).endswith("accept or refuse it")
     assert deliver(store, tmp_path, now=end, max_pixels=10_000) == []
@@ -190,6 +190,27 @@ def test_of_an_area_only_what_no_clear_strip_shows_goes_to_the_customer(
     assert set(task(store, area).got) == clear | set(cloudy.cells)
     expire_tasks(store, now=end)
     assert order(store).status == "completed"
+
+
+def test_an_order_of_which_another_target_came_stays_in_processing() -> None:
+    store = MemoryStore()
+    with store.begin() as work:
+        work.set_programme(PROGRAMME)
+    add_request(
+        store, customer="capitals-exhibition", product="hr-scene", now=NOW, max_cloud=0.2,
+        targets=[point_target(31.24, 30.04, "Cairo"), point_target(23.73, 37.98, "Athens")],
+        interval=Interval(NOW, NOW + 3 * DAY),
+    )  # fmt: skip
+    make_quote(store, "request-0001", now=NOW)
+    place_order(store, "quote-0001", now=NOW)
+    acts = plan(store, NOW)
+    report(store, acts, {a.id: 0.7 for a in acts if a.task == TASK})
+    last = order(store).statuses[-2:]
+    assert [(entry.code, entry.reason_code) for entry in last] == [
+        ("processing", None),
+        ("processing", "cloud"),
+    ]
+    assert str(last[0].reason_text) == "order-0001/athens acquired"
 
 
 def test_an_unreported_cloud_counts_as_clear(store: MemoryStore, tmp_path: Path) -> None:

@@ -145,9 +145,8 @@ def open_image(
                 f"{camera} is of an image of {rigorous.shape[1]} × {rigorous.shape[0]} pixels; "
                 f"{path} has {shape[1]} × {shape[0]}"
             )
-        return replace(
-            found, model=rigorous, geometry=f"rigorous model of {camera.name}", geometry_path=camera
-        )
+        geometry = f"rigorous model of {camera.name}"
+        return replace(found, model=rigorous, geometry=geometry, geometry_path=camera, origin=begins)
     beside = rpc if rpc is not None else find_rpc(path)
     full = read_rpc(beside, shape) if beside is not None else tag_of(path, shape)
     if full is None:

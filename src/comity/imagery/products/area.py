@@ -64,7 +64,7 @@ def outline(path: Path, model: SensorModel, dem: Relief) -> BaseGeometry:
     lon, lat, _ = locate_on(model, dem, col, row)
     known = np.isfinite(lon) & np.isfinite(lat)
     if not known.any():
-        raise InputError(f"the elevation model does not cover the ground of {path}")
+        raise InputError(f"{name_of(dem)} does not cover the ground of {path}")
     if not known.all():
         # The rest is told at the height of what is known: an outline need not be right to a pixel.
         height = float(np.nanmedian(locate_on(model, dem, col[known], row[known])[2]))
@@ -72,6 +72,12 @@ def outline(path: Path, model: SensorModel, dem: Relief) -> BaseGeometry:
         lon, lat = np.where(known, lon, flat_lon), np.where(known, lat, flat_lat)
     shape = Polygon(np.column_stack([lon, lat])[np.isfinite(lon) & np.isfinite(lat)])
     return shape if shape.is_valid else shapely.make_valid(shape)
+
+
+def name_of(dem: Relief) -> str:
+    """An elevation model in an error message."""
+    path = getattr(dem, "path", None)
+    return f"DEM {path}" if path is not None else "the elevation model"
 
 
 def coverage(area: BaseGeometry, shown: BaseGeometry, *, least: float | None, name: str) -> Coverage:

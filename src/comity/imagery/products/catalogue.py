@@ -149,8 +149,10 @@ def _collection(
             },
         },
         "summaries": {
-            "platform": sorted({one["platform"] for one in properties if "platform" in one}),
-            "instruments": sorted({name for one in properties for name in one.get("instruments", ())}),
+            **_named(
+                platform={one["platform"] for one in properties if "platform" in one},
+                instruments={name for one in properties for name in one.get("instruments", ())},
+            ),
             "gsd": {"minimum": min(sizes), "maximum": max(sizes)},
             "comity:native_gsd_m": {"minimum": min(native), "maximum": max(native)},
             "comity:simulated": sorted(set(simulated)),
@@ -168,11 +170,18 @@ def _collection(
     return collection
 
 
+def _named(**names: set[str]) -> Json:
+    """Summaries of names, without those that nothing has: STAC wants none empty."""
+    return {key: sorted(found) for key, found in names.items() if found}
+
+
 def _how_made(documents: list[Json]) -> str:
     simulated = sum(document["properties"]["comity:simulated"] is True for document in documents)
     if simulated == len(documents):
         return "Every image in it is simulated."
-    return f"{simulated} of its {len(documents)} images are simulated." if simulated else "Images as acquired."
+    return (
+        f"{simulated} of its {len(documents)} images are simulated." if simulated else "Images as acquired."
+    )
 
 
 def _extents(boxes: list[list[float]]) -> list[list[float]]:

@@ -309,8 +309,9 @@ def errors_against(image: Path, reference: Path, *, most: int = 64, window: int 
     )
 
 
-def patch_shift(reference: Floats, moved: Floats, *, clear: float = 7.0) -> tuple[float, float] | None:
-    """(columns, rows) by which ``moved`` shows the ground off ``reference``; None where no match is clear.
+def patch_shift(reference: Floats, moved: Floats, *, clear: float = 0.4) -> tuple[float, float] | None:
+    """(columns, rows) by which ``moved`` shows the ground off ``reference``; None where no match is clear
+    (correlation below ``clear``).
 
     Both (n, n). Cross-correlation of gradient fields (deaf to brightness), its peak refined by evaluating the
     transform at hundredths of a pixel around it (Guizar-Sicairos et al., Optics Letters 33, 2008).
@@ -323,10 +324,12 @@ def patch_shift(reference: Floats, moved: Floats, *, clear: float = 7.0) -> tupl
         field = (across + 1j * down) * taper
         return np.asarray(np.fft.fft2(field))
 
-    cross = np.conj(spectrum(reference)) * spectrum(moved)
+    first, second = spectrum(reference), spectrum(moved)
+    cross = np.conj(first) * second
+    power = math.sqrt(float((np.abs(first) ** 2).mean() * (np.abs(second) ** 2).mean()))
     surface = np.fft.ifft2(cross).real
     peak = np.unravel_index(int(np.argmax(surface)), surface.shape)
-    if surface.std() == 0 or surface[peak] < clear * surface.std():
+    if power == 0.0 or surface[peak] < clear * power:
         return None
     row, col = ((int(one) + n // 2) % n - n // 2 for one in peak)
     if max(abs(row), abs(col)) > n // 3:

@@ -297,6 +297,6 @@ def write_series(dataset: xr.Dataset, path: Path, *, progress: Progress = silent
                     for row, col, values in _blocks(dataset, name, time):
                         file[name][time, row : row + values.shape[0], col : col + values.shape[1]] = values
     except RuntimeError as error:  # the netCDF library's word for a full disk, among others
-        raise InputError(f"cannot write {path}: {error}") from error
+        raise InputError(f"cannot write {path}: {error} (is the disk full?)") from error
     progress(steps, steps, "written")
     return path

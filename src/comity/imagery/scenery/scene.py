@@ -386,6 +386,8 @@ class _Half:
 def _above_water(height: Array, measured: Array, shore: Array, lake_m: Array) -> Array:
     """Heights with level water, the sea at 0, a lake on the measured relief; banks rise from it."""
     level = measured * smoothstep(4_000.0, 1_000.0, lake_m)
-    # Made-up hills have hollows too: none below the sea where the measured relief is not.
-    dry = np.maximum(height, np.minimum(measured, F(0.0)))
+    # Made-up hills have hollows too: where the measured relief is not below the sea they end above it.
+    floor = np.minimum(measured, F(0.0))
+    above = height - floor
+    dry = floor + F(0.5) * (above + np.sqrt(above * above + F(40.0 * 40.0)))
     return np.asarray(level + (dry - level) * smoothstep(0.0, 300.0, shore), np.float32)

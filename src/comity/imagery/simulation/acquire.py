@@ -7,6 +7,7 @@ import tempfile
 from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -164,17 +165,16 @@ def simulate(
         instrument=instrument,
         offset_px=model.offset_px if isinstance(model, CameraModel) else (0.0, 0.0),
     )
-    out_dir.mkdir(parents=True, exist_ok=True)
     raw = out_dir / f"{name}.l0"
     with (
-        tempfile.TemporaryDirectory(prefix=f".{name}-", dir=out_dir) as folder,
+        _working_folder(out_dir, name) as folder,
         painter(grid, scene, seen, relief, height_m=height_m, month=middle.datetime.month, seed=seed) as (
             paint,
             covered,
         ),
     ):
         ground = grounds.lay_ground(
-            grid, len(chosen), paint, sun, Path(folder), covered=covered, progress=_part(progress, 0.0, 0.4)
+            grid, len(chosen), paint, sun, folder, covered=covered, progress=_part(progress, 0.0, 0.4)
         )
         sky = grounds.sky_over(ground, cloud, sun, f"{key}/sky")
         altitude = float(np.clip(0.5 * (ground.lowest + ground.highest), -500.0, 9000.0))
@@ -186,7 +186,7 @@ def simulate(
         ]
         radiances = _radiances(seen, look, middle)
         received = (
-            grounds.layer(Path(folder) / "truth", (len(chosen), rows, columns), np.float32) if truth else None
+            grounds.layer(folder / "truth", (len(chosen), rows, columns), np.float32) if truth else None
         )
         with level0_file(raw, header) as writer:
             waiting = deque(_telemetry(model, header))
@@ -228,6 +228,18 @@ def simulate(
         look=look,
         seed=seed,
     )
+
+
+@contextmanager
+def _working_folder(out_dir: Path, name: str) -> Iterator[Path]:
+    """A folder in ``out_dir`` for what the simulation needs on the way, gone at the end."""
+    try:
+        out_dir.mkdir(parents=True, exist_ok=True)
+        opened = tempfile.TemporaryDirectory(prefix=f".{name}-", dir=out_dir)
+    except OSError as error:
+        raise InputError(f"cannot write to {out_dir}: {error.strerror or error}") from error
+    with opened as folder:
+        yield Path(folder)
 
 
 def _radiances(bands: Sequence[Band], look: Directions, at: Epoch) -> NDArray[np.float32]:

@@ -1,10 +1,10 @@
 """Memory, contacts and energy as linear rows beside the paths.
 
 What a satellite stores and what its battery holds become variables at checkpoints: a contact's start and
-end for the store, an eclipse's edges and some instants between for the battery. For the store and the contacts the rows say exactly
-what the plan must obey. For the battery they are a relaxation: between checkpoints the charge may dip lower,
-and a full battery may turn sunlight away, which only the simulation sees
-(:mod:`comity.planning.paths.simulate`).
+end for the store, an eclipse's edges (and some instants between) for the battery. For the store and the
+contacts the rows say exactly what the plan must obey. For the battery they are a relaxation: between
+checkpoints the charge may dip lower, and a full battery may turn sunlight away, which only the simulation
+sees (:mod:`comity.planning.paths.simulate`).
 """
 
 from __future__ import annotations
@@ -42,8 +42,8 @@ class Coupling:
     sent: IntArray
 
 
-#: A battery's checkpoints are no farther apart than this part of the horizon.
-_APART = 1.0 / 24.0
+#: A battery has so many checkpoints at least: between the few eclipses of a short horizon too.
+_CHECKPOINTS = 24
 
 
 class _Builder:
@@ -210,7 +210,11 @@ def _batteries(rows: _Builder, problem: PathProblem, battery: Battery, use: IntA
 
 
 def _divided(at: FloatArray) -> FloatArray:
-    """Instants (sorted), with others evenly between those far apart."""
-    span = _APART * (at[-1] - at[0])
-    parts = [np.linspace(a, b, int(np.ceil((b - a) / span)), endpoint=False) for a, b in pairwise(at) if b > a]
+    """Instants (sorted), with others evenly between where there are few."""
+    if len(at) > _CHECKPOINTS:
+        return at
+    span = (at[-1] - at[0]) / _CHECKPOINTS
+    parts = [
+        np.linspace(a, b, int(np.ceil((b - a) / span)), endpoint=False) for a, b in pairwise(at) if b > a
+    ]
     return np.concatenate((*parts, at[-1:]))

@@ -17,6 +17,7 @@ from functools import partial
 import numpy as np
 
 from comity.core import InputError, Progress, silent
+from comity.planning.paths.alone import Alone, turns_add_up
 from comity.planning.paths.bounding import BoundStep, bounds
 from comity.planning.paths.insertion.plan import InsertionPlan
 from comity.planning.paths.linear import Program, whole
@@ -40,12 +41,14 @@ _HOT, _COLD, _NEAR, _SPAN_S = 0.015, 0.002, 0.03, 400.0
 _SHARED = 1e-3
 #: Nodes of a whole-number program of everything, at most, and of a group of satellites, about.
 _WHOLE, _PART = 300, 1000
+#: Nodes of satellites planned alone in one step, about.
+_APART = 5000
 #: Below so many nodes a second thread is not worth it.
 _SINGLE = 4000
 #: Of a group's program: nodes of the tree, relative gap (least, part of the plan's), batches as long as it.
 _TREE, _CLOSE, _PART_OF_GAP, _AS_LONG = 20, 2e-4, 0.1, 3
-#: Of a satellite beside another one: what a request that both could serve counts to one that it does serve, and
-#: what a contact does, sent where the other could.
+#: Of a satellite beside another one: what a request that both could serve counts to one that it does serve,
+#: and what a contact does that it uses where the other could.
 _OPEN, _SENDS = 0.05, 2.0
 _ROUNDING = 1e-9
 
@@ -160,6 +163,7 @@ class _Run:
         self.length, self.place = _CYCLE, 0
         self.history: list[tuple[float, float, float]] = []
         self.guide: BoundStep | None = None
+        self.apart: Alone | None = None
         self.prices, self.cost = np.zeros(problem.requests), np.zeros(len(problem))
         self.candidates = self.work.candidates(np.empty(0, np.int64))
         self.pair = ThreadPoolExecutor(2) if workers > 1 and len(problem) > _SINGLE else None
@@ -244,12 +248,49 @@ class _Run:
             if self.done():
                 return
             since += effort
-            if coming is not None and since >= _BESIDE:
-                since = 0
-                step = coming.result()
-                if step is not None and self.guided(step):
+            if since < _BESIDE:
+                continue
+            since = 0
+            if coming is None:
+                if self.alone() and self.done():
                     return
-                coming = None if step is None else pool.submit(next, rounds, None)
+                continue
+            step = coming.result()
+            if step is not None and self.guided(step):
+                return
+            coming = None if step is None else pool.submit(next, rounds, None)
+        while coming is None and self.alone():
+            if self.done():
+                return
+
+    def alone(self) -> bool:
+        """Lower the bound by planning some satellites alone at the last prices; whether any were left."""
+        if self.apart is None:
+            assert self.guide is not None
+            if self.outer is not None or not turns_add_up(self.problem):
+                return False
+            self.apart = Alone(self.relaxation, self.guide.prices)
+        kept = self.work.keep()
+        self.work.restore(self.best)
+        self.search.read(self.work)
+        self.work.restore(kept)
+        known = self.apart.values(self.search.taken.astype(np.float64), self.search.extra)
+        many = _APART * self.problem.satellites // len(self.problem)
+        which = self.apart.waiting(known, min(8, max(2, many))).tolist()
+        if not which:
+            return False
+
+        def bound(satellite: int) -> float:
+            assert self.apart is not None
+            return self.apart.bound_of(satellite, float(known[satellite]), seed=self.seed, over=self.late)
+
+        found = [*(map if self.pair is None else self.pair.map)(bound, which)]
+        if not self.late():  # Else those that were cut off could not be had again.
+            for satellite, value in zip(which, found, strict=True):
+                self.apart.put(satellite, value)
+            self.bound = min(self.bound, self.apart.bound)
+            self.steps += 1
+        return True
 
     def changes(self) -> Iterator[int]:
         """Steps of the search, until they bring nothing any more; what each takes, in batches."""
@@ -443,4 +484,4 @@ class _Run:
 
 
 def _sums(places: IntArray, weights: FloatArray, count: int) -> FloatArray:
-    return np.bincount(places, weights=weights, minlength=count)
+    return np.asarray(np.bincount(places, weights=weights, minlength=count), dtype=np.float64)

@@ -82,6 +82,8 @@ def test_only_what_changed_is_done_again(folder: Path) -> None:
         "scene-a": [False, False], "scene-b": [True, True], "scene-c": [True, False],
     }  # fmt: skip
     assert again["scene-a"].steps[1].figures["mean"] == pytest.approx(-0.2, abs=1e-3)
+    (folder / "c_RPC.TXT").write_text("LINE_OFF: 1")
+    assert [step.kept for step in run(folder / "jobs.toml")["scene-c"].steps] == [False, False]
     (folder / "jobs.toml").write_text(STEPS_TEXT.replace("0.05", "0.06") + scenes("a", "b", "c"))
     other = run(folder / "jobs.toml")
     assert [step.kept for step in other["scene-b"].steps] == [True, False]

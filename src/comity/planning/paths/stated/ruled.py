@@ -1,8 +1,8 @@
 """Fleets with rules that the paths' arrays cannot say: rows in the bound, prices in the plan.
 
-Duty, shares, knapsacks, the most of groups and the age of data are rows beside those of memory and energy. Their
-prices make acquisitions that use them worth less; the paths are planned at those worths, what still breaks a rule
-is left out, and the plain solver's rounds improve what is left by all rules.
+Duty, shares, knapsacks, the most of groups and the age of data are rows beside those of memory and energy.
+Their prices make acquisitions that use them worth less; the paths are planned at those worths, what still
+breaks a rule is left out, and the plain solver's rounds improve what is left by all rules.
 """
 
 from __future__ import annotations
@@ -86,7 +86,7 @@ class RuledFleetSolver(BaselineSolver):
         return np.asarray(fleet.outer.nodes.T @ rows)
 
     def _paths(self, search: Search, fleet: Fleet, cost: FloatArray, seed: int) -> None:
-        problem, best, frozen = search.draft.problem, search.best, fleet.nodes.frozen
+        best, frozen = search.best, fleet.nodes.frozen
         worth = np.where(frozen, fleet.paths.value, fleet.paths.value - cost)
         keep = np.flatnonzero(frozen | (worth > 0))
         column = np.full(len(fleet.paths), -1, np.int64)
