@@ -26,6 +26,7 @@ import shapely
 
 from comity.access.looks import Ground, half_field_rad
 from comity.access.passes import Limits
+from comity.access.sampled import SampledTrajectory
 from comity.access.search import InstrumentSearch, Places
 from comity.access.sky import Sky
 from comity.access.track import sample, sky_over
@@ -169,7 +170,11 @@ def _search(
     progress: Progress = silent,
 ) -> list[ImagingWindow]:
     """Windows of one spacecraft with the instruments of these ids (None: all), in order of time."""
-    track = sample(trajectory, interval, sky.eop, sky=sky)
+    track = (
+        trajectory.track(interval, sky)
+        if isinstance(trajectory, SampledTrajectory)
+        else sample(trajectory, interval, sky.eop, sky=sky)
+    )
     chosen = [one for one in spacecraft.instruments if instruments is None or one.id in instruments]
     found: list[ImagingWindow] = []
     for done, instrument in enumerate(chosen):

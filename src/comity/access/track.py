@@ -108,9 +108,6 @@ def sample(
         nodes, step = _nodes(interval, longest, 0.0)
         position, velocity = trajectory.itrf(interval.start, nodes)
     rate = velocity if nodes_only else velocity + _off_velocity(trajectory, interval, nodes)
-    few = np.linspace(0.0, interval.duration_s, 5)
-    momentum = np.cross(*trajectory.teme(interval.start, few))
-    cosine = momentum[:, 2] / np.linalg.norm(momentum, axis=-1)
     return Track(
         trajectory=trajectory,
         interval=interval,
@@ -122,8 +119,16 @@ def sample(
         rate=rate,
         bounds=motion_between(position, rate, step),
         sky=sky or sky_over(interval, eop, margin_s),
-        inclination_deg=float(np.degrees(np.mean(np.arccos(np.clip(cosine, -1.0, 1.0))))),
+        inclination_deg=orbit_inclination_deg(trajectory, interval),
     )
+
+
+def orbit_inclination_deg(trajectory: Trajectory, interval: Interval) -> float:
+    """Inclination of the orbit over an interval, degrees: the mean of five osculating ones."""
+    few = np.linspace(0.0, interval.duration_s, 5)
+    momentum = np.cross(*trajectory.teme(interval.start, few))
+    cosine = momentum[:, 2] / np.linalg.norm(momentum, axis=-1)
+    return float(np.degrees(np.mean(np.arccos(np.clip(cosine, -1.0, 1.0)))))
 
 
 def _nodes(interval: Interval, longest_s: float, margin_s: float) -> tuple[FloatArray, float]:

@@ -88,8 +88,7 @@ def make_plan(
     solution = (solver or CpSatSolver()).solve(
         problem, seed=seed, stop=stop or Stop(wall_s=30.0), progress=progress
     )
-    violations = check(problem, solution)
-    if violations:
+    if violations := check(problem, solution):
         raise ComityError(f"the solver's plan breaks {len(violations)} constraints: {violations[0]}")
     with store.begin() as work:
         if _revision(work) != situation.revision:
@@ -102,11 +101,9 @@ def ready_situation(
 ) -> Situation:
     """:func:`read_situation`, with windows found anew where they are of other elements."""
     situation = read_situation(store, now)
-    if not situation.outdated:
-        return situation
     for request in situation.outdated:
         find_opportunities(store, request, now=now, executor=executor, progress=progress)
-    return read_situation(store, now)
+    return read_situation(store, now) if situation.outdated else situation
 
 
 def read_situation(store: Store, now: Epoch) -> Situation:

@@ -8,6 +8,7 @@ another; pieces that were finished are already here and are not.
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from itertools import islice
@@ -26,6 +27,8 @@ AHEAD = 3
 #: How often a piece may take its worker down with it before it is given up.
 DEATHS = 3
 _CONNECT_S = 10
+#: How often it is looked whether what was asked is done (s).
+_LOOK_S = 0.0005
 #: Ctrl-C reaches every process of a terminal; the workers leave it to the one that gives them work.
 _DEAF = "import signal; signal.signal(signal.SIGINT, signal.SIG_IGN)"
 
@@ -117,10 +120,18 @@ class DaskExecutor:
         from distributed import KilledWorker
         from distributed.client import FutureCancelledError
 
+        futures = [self._submitted(function, item, None) for item in items]
         try:
-            return list(self.client.gather([self._submitted(function, item, None) for item in items]))
+            # Waited for here, where Ctrl-C leaves nothing behind: a gathering cut off complains later.
+            for future in futures:
+                while not future.done():
+                    time.sleep(_LOOK_S)
+            return list(self.client.gather(futures))
         except (KilledWorker, FutureCancelledError, OSError, TimeoutError) as error:
             raise ComityError(f"the Dask cluster gave the work up: {error}") from error
+        except KeyboardInterrupt:
+            self.client.cancel(futures, force=True)
+            raise
 
     def _submitted(self, function: Callable[..., Any], item: tuple[Any, ...], worker: str | None) -> Any:
         from cloudpickle import dumps

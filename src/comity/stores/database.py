@@ -13,7 +13,7 @@ from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError
 from comity.core import InputError
 
 #: The newest migration; a database that says so is opened without Alembic.
-HEAD = "0001"
+HEAD = "0002"
 #: Key of the lock under which all of Comity's transactions in a PostgreSQL database run ("comity").
 ADVISORY_LOCK = 0x636F6D697479
 
@@ -83,7 +83,7 @@ def _whole_sqlite_transactions(engine: Engine) -> None:
 
     @event.listens_for(engine, "begin")
     def on_begin(connection: Any) -> None:
-        connection.exec_driver_sql("BEGIN IMMEDIATE")
+        connection.exec_driver_sql("BEGIN" if _only_reads(connection) else "BEGIN IMMEDIATE")
 
 
 def _one_transaction_at_a_time(engine: Engine) -> None:
@@ -91,7 +91,28 @@ def _one_transaction_at_a_time(engine: Engine) -> None:
 
     @event.listens_for(engine, "begin")
     def on_begin(connection: Any) -> None:
-        connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({ADVISORY_LOCK})")
+        if not _only_reads(connection):
+            connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({ADVISORY_LOCK})")
+
+
+def _only_reads(connection: Any) -> bool:
+    """Whether this is of :func:`reading`."""
+    return bool(connection.get_execution_options().get("comity_only_reads"))
+
+
+def reading(engine: Engine) -> Engine:
+    """The same database, for transactions that only read: they wait for no other."""
+    return engine.execution_options(comity_only_reads=True)
+
+
+def serve_many(engine: Engine) -> None:
+    """Let readers of a SQLite file not wait for its writer (write-ahead log); kept by the file."""
+    if engine.dialect.name == "sqlite" and engine.url.database:
+        raw = engine.raw_connection()
+        try:
+            raw.cursor().execute("PRAGMA journal_mode = WAL").close()
+        finally:
+            raw.close()
 
 
 def _migrate(engine: Engine, place: str) -> None:

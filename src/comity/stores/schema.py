@@ -10,7 +10,7 @@ import json
 import zlib
 from typing import Any
 
-from sqlalchemy import Column, ForeignKey, Integer, LargeBinary, MetaData, String, Table, Text
+from sqlalchemy import Column, Float, ForeignKey, Integer, LargeBinary, MetaData, String, Table, Text
 from sqlalchemy.engine import Dialect
 from sqlalchemy.types import TypeDecorator
 
@@ -59,6 +59,8 @@ plans = _records("plans")
 activities = _records("activities", "plan", "kind", "state", "order", "task", "spacecraft")
 items = _records("items", "activity", "order", "task", "state")
 billings = _records("billings")
+withheld = _records("withheld", "partner")
+verdicts = _records("verdicts", "plan")
 
 programmes = Table(
     "programmes",
@@ -95,4 +97,51 @@ counters = Table(
     metadata,
     Column("kind", String(40), primary_key=True),
     Column("last", Integer, nullable=False),
+)
+
+credentials = Table(
+    "credentials",
+    metadata,
+    Column("seq", Integer, primary_key=True, autoincrement=True),
+    Column("id", String(200), nullable=False, unique=True),
+    Column("tenant", String(200), nullable=False, index=True),
+    Column("body", CompressedJson, nullable=False),
+)
+
+signing_keys = Table(
+    "signing_keys",
+    metadata,
+    Column("seq", Integer, primary_key=True, autoincrement=True),
+    Column("body", CompressedJson, nullable=False),
+)
+
+#: Append-only: triggers refuse UPDATE and DELETE. ``chain`` ties each row to the one before.
+audit = Table(
+    "audit",
+    metadata,
+    Column("seq", Integer, primary_key=True, autoincrement=False),
+    Column("at", String(40), nullable=False),
+    Column("request", String(40), nullable=False),
+    Column("tenant", String(200), nullable=False, index=True),
+    Column("role", String(20), nullable=False),
+    Column("name", String(200), nullable=False),
+    Column("action", String(200), nullable=False),
+    Column("subject", Text, nullable=False),
+    Column("outcome", Integer, nullable=True),
+    Column("digest", String(64), nullable=False),
+    Column("chain", String(64), nullable=False),
+)
+
+idempotency = Table(
+    "idempotency",
+    metadata,
+    Column("tenant", String(200), primary_key=True),
+    Column("key", String(255), primary_key=True),
+    Column("fingerprint", String(64), nullable=False),
+    Column("held_until", Float, nullable=False),
+    Column("kept_until", Float, nullable=False, index=True),
+    Column("status", Integer, nullable=True),
+    Column("media_type", String(200), nullable=True),
+    Column("headers", CompressedJson, nullable=True),
+    Column("body", LargeBinary, nullable=True),
 )

@@ -237,6 +237,11 @@ class SqlStore:
         """A new transaction."""
         return SqlUnitOfWork(self._engine, self._cache)
 
+    @property
+    def engine(self) -> Engine:
+        """The database itself, for what else is kept in it."""
+        return self._engine
+
     def close(self) -> None:
         """Let go of the database."""
         self._engine.dispose()

@@ -356,6 +356,16 @@ def test_a_fair_plan_costs_what_it_costs() -> None:
     assert loose.plan.value == 16  # found without the plans of each partner alone
 
 
+def test_of_a_large_problem_weights_alone_find_the_fair_plan(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("comity.planning.answers.fairness._MOST_REPAIRED", 0)
+    task = pool()
+    alone = alone_values(task, ["north", "south"], stop=SOON)
+    found = solve_fair(with_fairness(task, alone, fraction=0.9), stop=SOON)
+    assert (found.free.value, found.plan.value) == (19, 16)
+    assert judge(found.problem, found.plan).violations == ()
+    assert 16 <= found.plan.upper < 19
+
+
 def test_an_impossible_fair_part_is_told() -> None:
     task = replace(
         pool(), partners=(Partner(id="north"), Partner(id="south", fair_fraction=1.0, alone_value=7.0))

@@ -86,7 +86,7 @@ def test_duty_and_groups_are_rows_of_a_fleets_bound(day: PlanningProblem) -> Non
     peer = BaselineSolver(patience=5).solve(task, seed=0, stop=WORK)
     assert peer.stopped == "proven"
     assert peer.value <= plan.upper < 1.05 * peer.value
-    assert plan.value >= 0.98 * peer.value
+    assert plan.value >= 0.93 * peer.value
 
 
 @pytest.fixture(scope="module")

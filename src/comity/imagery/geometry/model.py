@@ -27,9 +27,7 @@ class SensorModel(Protocol):
     def heights_m(self) -> tuple[float, float]:
         """Ellipsoidal heights between which the model is valid."""
 
-    def project(
-        self, lon_deg: ArrayLike, lat_deg: ArrayLike, height_m: ArrayLike
-    ) -> tuple[Floats, Floats]:
+    def project(self, lon_deg: ArrayLike, lat_deg: ArrayLike, height_m: ArrayLike) -> tuple[Floats, Floats]:
         """(column, row) in which ground points are seen: the inverse location."""
 
     def locate(self, column: ArrayLike, row: ArrayLike, height_m: ArrayLike) -> tuple[Floats, Floats]:

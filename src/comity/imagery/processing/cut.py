@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-import rasterio
 import shapely
 from numpy.typing import NDArray
 from rasterio.features import geometry_mask
@@ -19,8 +18,9 @@ from shapely.geometry.base import BaseGeometry
 from comity.core import InputError, Progress, read_text, silent
 from comity.fleet import area_from_geojson, area_from_geometry
 from comity.fleet.areas import features_of
+from comity.imagery.gdal import bounded_cache
 from comity.imagery.processing.blocks import fingerprint, write_cog
-from comity.imagery.processing.colour.sheets import CACHE_MB, Sheet, counts_of, out_nodata
+from comity.imagery.processing.colour.sheets import Sheet, counts_of, out_nodata
 from comity.imagery.processing.raster import RasterLayout
 
 _METHOD = "cut 1"
@@ -69,7 +69,7 @@ def cut(
     file: the image lies on no map, or has no data in the area.
     """
     shape = read_area(area) if isinstance(area, Path) else area_from_geometry(area, "area").geometry
-    with rasterio.Env(GDAL_CACHEMAX=CACHE_MB), closing(Sheet(image)) as sheet:
+    with bounded_cache(), closing(Sheet(image)) as sheet:
         if sheet.crs is None:
             raise InputError(f"{image} lies on no map: orthorectify it first")
         ground = _on_map(shape, sheet)

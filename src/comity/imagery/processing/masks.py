@@ -317,7 +317,7 @@ def _shadows(
     # Clouds beyond the image's edge, or in its nodata, throw shadows into it too.
     unseen = open_ground & ~_moved(valid, rows, cols)
     inside = moved & open_ground
-    if unseen.any() and inside.sum() > 30:
+    if unseen.any() and inside.sum() > max(30.0, 0.2 * cloud.sum()):
         usual_depth = float(np.median(depth[inside]))
         dark = unseen & (smooth > max(0.15, 0.6 * usual_depth))
         found |= _opened(dark, max(1.0, _NARROWEST_CLOUD_M / 2 / pixel))
@@ -353,13 +353,14 @@ def _height(depth: Array, dry: Flags, cloud: Flags, geometry: Geometry, pixel: f
         seen.add(cell)
         under = _moved(small_cloud, *shift) & small_dry
         count = int(under.sum())
-        if count < 30 or count < 0.03 * small_cloud.sum():
+        # A sliver of shadow at the image's edge falls on something dark too easily.
+        if count < 30 or count < 0.06 * small_cloud.sum():
             continue
         score = float(small_depth[under].mean())
         scores.append(score)
         if best is None or score > best[0]:
             best = (score, float(height))
-    if best is None or best[0] < 0.08:
+    if best is None or best[0] < 0.08 or best[0] - float(np.median(scores)) < 0.03:
         return None
     return best[1]
 

@@ -12,17 +12,17 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-import rasterio
 from numpy.typing import NDArray
 from rasterio.windows import Window
 
 from comity.core import InputError, Progress, silent
+from comity.imagery.gdal import bounded_cache
 from comity.imagery.processing.blocks import fingerprint, write_cog
 from comity.imagery.processing.colour.balance import Balance, balance, no_balance
 from comity.imagery.processing.colour.fusion import Image
 from comity.imagery.processing.colour.placing import Classes, Grid, Placed, union_grid
 from comity.imagery.processing.colour.seams import Labels, seams
-from comity.imagery.processing.colour.sheets import CACHE_MB, Sheet, counts_of, out_nodata
+from comity.imagery.processing.colour.sheets import Sheet, counts_of, out_nodata
 from comity.imagery.processing.masks import CLOUD, SHADOW
 from comity.imagery.processing.raster import RasterLayout
 
@@ -88,7 +88,7 @@ def mosaic(
     if not feather_px >= 0.0:
         raise InputError(f"feather {feather_px:g}: give 0 pixels or more")
     with ExitStack() as stack:
-        stack.enter_context(rasterio.Env(GDAL_CACHEMAX=CACHE_MB))
+        stack.enter_context(bounded_cache())
         sheets = [stack.enter_context(closing(Sheet(path, bands=bands))) for path in images]
         _check_alike(sheets)
         grid = union_grid(sheets)

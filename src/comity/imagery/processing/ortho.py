@@ -6,9 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import rasterio
-
 from comity.core import Progress, silent
+from comity.imagery.gdal import bounded_cache
 from comity.imagery.geometry.dem import Dem, FlatDem
 from comity.imagery.geometry.images import SensorImage, open_image
 from comity.imagery.geometry.location import Relief
@@ -19,9 +18,6 @@ from comity.imagery.processing.raster import RasterLayout
 from comity.imagery.processing.resampling.filters import make_filter
 
 __all__ = ["OrthoResult", "Orthorectifier", "orthorectifier", "orthorectify", "out_nodata"]
-
-#: GDAL's cache of source blocks, MB.
-_CACHE_MB = 256
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -96,7 +92,7 @@ def orthorectify(
     recipe = fingerprint(
         "ortho 1", opened.path, opened.origin, model, opened.nodata, _parts_of(relief), grid, filter_name
     )
-    with rasterio.Env(GDAL_CACHEMAX=_CACHE_MB), orthorectifier(opened, relief, grid, resampling) as ortho:
+    with bounded_cache(), orthorectifier(opened, relief, grid, resampling) as ortho:
         write_cog(
             out, grid, ortho.render, recipe=recipe, block=size, workers=threads, progress=progress, tags=told
         )

@@ -13,7 +13,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-import rasterio
 from numpy.typing import NDArray
 from rasterio.crs import CRS
 from rasterio.rpc import RPC
@@ -21,6 +20,7 @@ from rasterio.transform import Affine
 from rasterio.windows import Window
 
 from comity.core import InputError, Progress, silent, write_whole
+from comity.imagery.gdal import bounded_cache
 from comity.imagery.geometry.images import SensorImage, open_image
 from comity.imagery.geometry.location import Relief, locate_on
 from comity.imagery.geometry.rpc import Rpc
@@ -29,7 +29,7 @@ from comity.imagery.processing.blocks import fingerprint, processors, write_cog
 from comity.imagery.processing.colour.assess import Assessment, assess, sharpened
 from comity.imagery.processing.colour.fusion import Image
 from comity.imagery.processing.colour.relation import Floats, Heights, Relation, grid_relation, model_relation
-from comity.imagery.processing.colour.sheets import CACHE_MB, Sheet, counts_of, out_nodata
+from comity.imagery.processing.colour.sheets import Sheet, counts_of, out_nodata
 from comity.imagery.processing.colour.survey import Survey, survey
 from comity.imagery.processing.raster import RasterLayout
 
@@ -152,7 +152,7 @@ def pansharpen(
     beside. Memory is bounded by blocks; a run that was killed goes on. Raises :class:`InputError`
     naming the file and what is wrong with it.
     """
-    with rasterio.Env(GDAL_CACHEMAX=CACHE_MB), closing(FilePair(pan, xs, dem=dem, bands=bands)) as pair:
+    with bounded_cache(), closing(FilePair(pan, xs, dem=dem, bands=bands)) as pair:
         threads = workers or processors()
         try:
             found = survey(pair, register=register, workers=threads)

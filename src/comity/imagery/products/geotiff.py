@@ -16,14 +16,13 @@ from rasterio.transform import Affine
 from rasterio.windows import Window
 
 from comity.core import ComityError
+from comity.imagery.gdal import bounded_cache
 from comity.imagery.grid import ImageGrid, inside
 from comity.imagery.scenery.spectra import Band
 
 NODATA = 0
 #: Pixels rendered at a time: enough to be quick, few enough to stay in the processor's cache.
 _BLOCK_PIXELS = 320_000
-#: GDAL's block cache, MB; its default is a twentieth of the machine.
-_CACHE_MB = 64
 _TILE = 512
 _COLOURS = {"red": ColorInterp.red, "green": ColorInterp.green, "blue": ColorInterp.blue}
 
@@ -61,7 +60,7 @@ def cloud_optimised(
     block = max(16, min(512, _BLOCK_PIXELS // grid.width) // 16 * 16)
     try:
         with (
-            rasterio.Env(GDAL_CACHEMAX=_CACHE_MB),
+            bounded_cache(64),
             MemoryFile() as raw,
             MemoryFile(ext=".tif") as packed,
         ):

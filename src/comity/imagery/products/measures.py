@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from rasterio.windows import Window
 
 from comity.core import InputError, read_text
+from comity.imagery.gdal import bounded_cache
 from comity.imagery.geometry.model import SensorModel
 
 Floats = NDArray[np.float64]
@@ -241,7 +242,6 @@ def errors_against(image: Path, reference: Path, *, most: int = 64, window: int 
     match is clear; those that depart from the median by more than 3.5 robust deviations are rejected. Raises
     :class:`InputError` when the two do not overlap or fewer than 4 patches match.
     """
-    import rasterio
     from pyproj import Transformer
     from rasterio.enums import Resampling
     from rasterio.vrt import WarpedVRT
@@ -264,7 +264,7 @@ def errors_against(image: Path, reference: Path, *, most: int = 64, window: int 
         }
         found: list[tuple[float, float, float, float]] = []
         per_side = max(2, math.isqrt(most))
-        with rasterio.Env(GDAL_CACHEMAX=64), WarpedVRT(other, **options) as same:
+        with bounded_cache(64), WarpedVRT(other, **options) as same:
             for row in np.linspace(0, mine.height - window, per_side).astype(int):
                 for col in np.linspace(0, mine.width - window, per_side).astype(int):
                     if row < 0 or col < 0:

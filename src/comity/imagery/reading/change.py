@@ -13,11 +13,12 @@ from rasterio.windows import Window
 from shapely.geometry.base import BaseGeometry
 
 from comity.core import Epoch, InputError, Progress, silent
+from comity.imagery.gdal import bounded_cache
 from comity.imagery.grid import ImageGrid
 from comity.imagery.processing.blocks import fingerprint, write_cog
 from comity.imagery.processing.raster import RasterLayout
 from comity.imagery.reading.expression import Expression, Floats, expression_of
-from comity.imagery.reading.grids import GridReader, area_mask, bounded_cache, common_grid, touches
+from comity.imagery.reading.grids import GridReader, area_mask, common_grid, touches
 from comity.imagery.reading.source import Source, open_source
 
 _BLOCK = 1024

@@ -9,6 +9,7 @@ import numpy as np
 from shapely.geometry.base import BaseGeometry
 
 from comity.core import InputError, Progress, silent, whole_path, write_whole
+from comity.imagery.gdal import bounded_cache
 from comity.imagery.reading.expression import Expression, Floats, expression_of
 from comity.imagery.reading.pictures import Ramp, picture
 from comity.imagery.reading.source import Source, open_source
@@ -89,7 +90,7 @@ def write_index(
 
     from comity.imagery.processing.blocks import fingerprint, write_cog
     from comity.imagery.processing.raster import RasterLayout
-    from comity.imagery.reading.grids import GridReader, area_mask, bounded_cache, common_grid, touches
+    from comity.imagery.reading.grids import GridReader, area_mask, common_grid, touches
 
     maths = expression_of(expression) if isinstance(expression, str) else expression
     source = open_source(place)

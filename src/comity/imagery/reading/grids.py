@@ -33,15 +33,6 @@ MOST_PIXELS = 10_000_000_000
 _TRUE = 0.0015
 #: From this ratio of pixel sizes on a pixel is the mean of what it covers, below it is interpolated.
 _COARSER = 1.5
-#: rasterio takes this as bytes, GDAL's own option as megabytes.
-_CACHE_BYTES = 256 * 2**20
-
-
-def bounded_cache() -> Any:
-    """A context in which GDAL keeps at most 256 MB of blocks; its default is a twentieth of the machine."""
-    import rasterio
-
-    return rasterio.Env(GDAL_CACHEMAX=_CACHE_BYTES)
 
 
 def outline(source: Source) -> BaseGeometry:

@@ -15,9 +15,10 @@ from shapely.geometry.base import BaseGeometry
 
 from comity import __version__
 from comity.core import Epoch, InputError, Progress, silent, whole_path
+from comity.imagery.gdal import bounded_cache
 from comity.imagery.grid import ImageGrid
 from comity.imagery.reading.expression import Expression, Floats, expression_of, is_name
-from comity.imagery.reading.grids import GridReader, area_mask, bounded_cache, common_grid, touches
+from comity.imagery.reading.grids import GridReader, area_mask, common_grid, touches
 from comity.imagery.reading.source import Source, open_source
 
 if TYPE_CHECKING:

@@ -85,7 +85,7 @@ def test_the_model_gives_back_the_ground_with_the_aerosol_told_from_the_image(
 
 def test_dark_objects_take_the_haze_off_dark_ground_and_say_so(hazy: Path, tmp_path: Path) -> None:
     done = surface_reflectance(hazy, tmp_path / "dos.tif", look=LOOK, method="dark-object")
-    found, valid = read(done.image)
+    found, _ = read(done.image)
     with rasterio.open(hazy) as file:
         before = file.read() * 1e-4
         assert file.tags().get("COMITY_LEVEL") is None

@@ -229,8 +229,7 @@ def test_bad_input_is_named_and_leaves_nothing(files: Files, tmp_path: Path, wha
     inputs |= {"facts": FACTS} | broken(files, tmp_path, what)
     before = sorted(tmp_path.rglob("*"))
     with pytest.raises(InputError, match=message):
-        make_product(*(inputs.pop(name) for name in ("pan", "xs", "dem", "area")), tmp_path / "product",
-                     geoid="none", **inputs)  # fmt: skip
+        make_product(out=tmp_path / "product", geoid="none", **inputs)
     assert sorted(tmp_path.rglob("*")) == before
 
 

@@ -21,8 +21,6 @@ from comity.core import InputError
 
 Image = NDArray[np.float32]
 _OPEN = threading.Lock()
-#: GDAL keeps as many MB of tiles read; by default it takes a share of the machine's memory.
-CACHE_MB = 256
 #: Pixel types that light comes in.
 _KINDS = "uif"
 

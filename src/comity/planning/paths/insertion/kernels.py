@@ -29,8 +29,8 @@ class Facts(NamedTuple):
 
     ``power``: draw of a node (W). ``kind`` of an event: 0 a contact ends, 1 an eclipse begins or ends,
     2 a contact starts, 3 the horizon; ``contact``: which; ``net`` (W): sunlight less load up to the event.
-    ``line``: antenna rows of a contact as CSR; ``twin``: whether
-    its satellite has another contact in one of them.
+    ``line``: antenna rows of a contact as CSR; ``twin``: whether its satellite has another contact in one of
+    them; ``meets``: whether it has one at the same time. ``contact_of``: by satellite and start.
     """
 
     satellite: Any
@@ -61,6 +61,7 @@ class Facts(NamedTuple):
     contact_of: Any
     contact_start: Any
     contact_end: Any
+    meets: Any
     carries: Any
     whole: Any
     line_at: Any
@@ -88,8 +89,8 @@ class State(NamedTuple):
 class Desk(NamedTuple):
     """Scratch: a satellite's nodes as tried, shares it may use, and what it uses and sends then.
 
-    ``price`` (c,): what the whole of a contact is worth to the others. ``queue``, ``meant``, ``spare`` (c,):
-    contacts that are over, by price; bits each is to send; bits on board at its start that none sends yet.
+    ``price`` (c,): what the whole of a contact is worth to the others. ``queue``, ``meant``, ``stored`` (c,):
+    contacts that are over, by price; bits each is to send; bits stored up to its start, sent or not.
     """
 
     nodes: Any
@@ -100,7 +101,7 @@ class Desk(NamedTuple):
     price: Any
     queue: Any
     meant: Any
-    spare: Any
+    stored: Any
 
 
 @numba.njit(cache=True, nogil=True, error_model="numpy")
@@ -271,30 +272,34 @@ def _pop(desk: Any, length: Any) -> Any:
 
 
 @numba.njit(cache=True, nogil=True, error_model="numpy")
-def _meant(f: Any, desk: Any, s: Any, c: Any, wanted: Any) -> Any:
-    """Let contact c send up to ``wanted`` more bits; how many it can."""
+def _meant(f: Any, desk: Any, s: Any, c: Any, wanted: Any, ample: Any) -> Any:
+    """Let contact c send up to ``wanted`` more bits; how many it can.
+
+    ``ample``: as many bits have been on board all the time. Else none may be sent before it is stored.
+    """
     begin = f.contact_start[c]
-    room = desk.most[c]
-    share = 1.0
-    amount = min(wanted, desk.spare[c])
-    for k in range(f.contact_at[s], f.contact_at[s + 1]):
-        d = f.contact_of[k]
-        if desk.meant[d] <= 0.0:
-            continue
-        if f.contact_start[d] >= begin:
-            amount = min(amount, desk.spare[d])
-        if f.contact_start[d] < f.contact_end[c] and begin < f.contact_end[d]:
-            share -= desk.meant[d] / f.carries[d]
-            if d == c or f.twin[c]:
-                room -= desk.meant[d] / f.carries[d]
+    own = desk.meant[c] / f.carries[c]
+    room = desk.most[c] - own
+    share = 1.0 - own
+    amount = wanted
+    if f.meets[c]:
+        for k in range(f.contact_at[s], f.contact_at[s + 1]):
+            d = f.contact_of[k]
+            if d != c and f.contact_start[d] < f.contact_end[c] and begin < f.contact_end[d]:
+                share -= desk.meant[d] / f.carries[d]
+                if f.twin[c]:
+                    room -= desk.meant[d] / f.carries[d]
+    if not ample:
+        gone = 0.0
+        for k in range(f.contact_at[s], f.contact_at[s + 1]):
+            d = f.contact_of[k]
+            gone += desk.meant[d]
+            if d == c or (desk.meant[d] > 0.0 and f.contact_start[d] >= begin):
+                amount = min(amount, desk.stored[d] - gone)
     amount = min(amount, min(room, share) * f.carries[c])
     if amount <= _SAME * f.carries[c]:
         return 0.0
     desk.meant[c] += amount
-    for k in range(f.contact_at[s], f.contact_at[s + 1]):
-        d = f.contact_of[k]
-        if f.contact_start[d] >= begin:
-            desk.spare[d] -= amount
     return amount
 
 
@@ -330,7 +335,7 @@ def _sparing(f: Any, desk: Any, s: Any, m: Any) -> Any:
                     break
                 c = desk.queue[0]
                 wanted = held - gone - size
-                amount = _meant(f, desk, s, c, wanted)
+                amount = _meant(f, desk, s, c, wanted, f.stored[s] >= gone + wanted)
                 gone += amount
                 if amount < wanted:
                     _pop(desk, length)
@@ -343,12 +348,7 @@ def _sparing(f: Any, desk: Any, s: Any, m: Any) -> Any:
         if code != 0:
             break
         if kind == 2:
-            c = f.contact[e]
-            desk.spare[c] = held
-            for q in range(first, last):
-                d = f.contact_of[q]
-                if d != c and desk.meant[d] > 0.0:
-                    desk.spare[c] -= desk.meant[d]
+            desk.stored[f.contact[e]] = held
         elif kind == 0:
             c = f.contact[e]
             if desk.most[c] > _SAME:
@@ -363,7 +363,7 @@ def _sparing(f: Any, desk: Any, s: Any, m: Any) -> Any:
                 break
             c = desk.queue[0]
             wanted = held - gone
-            amount = _meant(f, desk, s, c, wanted)
+            amount = _meant(f, desk, s, c, wanted, f.stored[s] >= gone + wanted)
             gone += amount
             if amount < wanted:
                 _pop(desk, length)
