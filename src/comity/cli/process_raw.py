@@ -342,7 +342,7 @@ def _show_simulated(made: Simulated) -> None:
         f"{made.packets:,} packets, {made.bytes / 1e6:.1f} MB, samples coded {made.ratio:.2f} : 1"
     )
     screen.print(
-        f"{look.lat_deg:.3f}°, {look.lon_deg:.3f}° at {made.start.iso(0)}; "
+        f"{look.lon_deg:.3f}, {look.lat_deg:.3f} at {made.start.iso(0)}; "
         f"Sun {look.sun_elevation_deg:.0f}° high, view {look.view_zenith_deg:.0f}° from the zenith, "
         f"cloud {100 * made.cloud:.0f} %"
     )

@@ -29,7 +29,7 @@ from comity.imagery.scenery.spectra import bands_of
 
 MARK = "SIMULATED"
 #: Raised whenever the scene is drawn differently, so that kept files are made anew.
-SCENE_VERSION = 1
+SCENE_VERSION = 2
 
 BordersIn = Callable[[float, float, float, float], BaseGeometry]
 

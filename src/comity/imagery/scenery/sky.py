@@ -49,6 +49,10 @@ class CloudCover:
         return np.float32(1.0) - np.float32(0.8) * smoothstep(-0.25, 0.3, field)
 
 
+#: Clouds of one key repeat on the map after so many metres.
+_SKY_M = 1e6
+
+
 def cloud_cover(
     grid: ImageGrid, fraction: float, sun_elevation_deg: float, sun_azimuth_deg: float, key: str
 ) -> CloudCover | None:
@@ -69,9 +73,11 @@ def cloud_cover(
     rows = math.ceil(grid.height / step) + 2 + 2 * margin
     cols = math.ceil(grid.width / step) + 2 + 2 * margin
     node_m = step * grid.pixel_m
-    extent = max(grid.width, grid.height) * grid.pixel_m
+    # To the nearest power of two: images taken together, a little apart in size, see one sky.
+    extent = 2.0 ** round(math.log2(max(grid.width, grid.height) * grid.pixel_m))
     widest = min(0.45 * extent, 5_000.0 * 10.0 ** (1.9 * draw[1]) if extent < 400e3 else 500e3)
-    field = _field((rows, cols), node_m, widest, 0.52 + 0.1 * draw[2], key)
+    corner = (-grid.north - margin * node_m, grid.west - margin * node_m)
+    field = _field((rows, cols), corner, node_m, widest, 0.52 + 0.1 * draw[2], key)
     inside = _footprint_nodes(grid, rows, cols, node_m, margin)
     over = field[inside] if inside.any() else field.ravel()
     spread = float(over.std()) or 1.0
@@ -84,9 +90,12 @@ def cloud_cover(
 
 
 def _field(
-    shape: tuple[int, int], node_m: float, widest: float, gain: float, key: str
+    shape: tuple[int, int], corner: tuple[float, float], node_m: float, widest: float, gain: float, key: str
 ) -> NDArray[np.float32]:
-    """Cloud noise at nodes ``node_m`` apart; ``widest``: spacing of its largest forms, m."""
+    """Cloud noise at nodes ``node_m`` apart from ``corner``, map metres down and right.
+
+    Images that overlap share it. ``widest``: spacing of its largest forms, m.
+    """
     flat = NoiseFrame(False, False, 0.0, 0.0, 1.0)
 
     def table(name: str, coarsest: float, finest: float, fall: float) -> NDArray[np.float64]:
@@ -99,9 +108,10 @@ def _field(
     puffs = table("puffs", min(widest / 5, 2_800.0), 1.6 * node_m, 0.5)
     reach = np.float32(0.22 * widest)
     field = np.empty(shape, np.float32)
-    x = (np.arange(shape[1]) * node_m).astype(np.float32)
+    down, right = (one % _SKY_M for one in corner)  # single precision needs small numbers
+    x = (right + np.arange(shape[1]) * node_m).astype(np.float32)
     for first in range(0, shape[0], 128):
-        rows = (np.arange(first, min(first + 128, shape[0])) * node_m).astype(np.float32)
+        rows = (down + np.arange(first, min(first + 128, shape[0])) * node_m).astype(np.float32)
         v, u = np.meshgrid(rows, x, indexing="ij")
         bu = u + reach * kernels.fbm(u, v, bends[0])
         bv = v + reach * kernels.fbm(u, v, bends[1])

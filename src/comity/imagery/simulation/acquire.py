@@ -115,7 +115,7 @@ def simulate(
     cloud : fraction 0…1 of the footprint.
     ground_pixels : pixels of the ground's grid to one of the image's.
     truth : also write ``NAME.truth.tif``, the radiance that the detectors received.
-    seed : with the name draws everything random; the same inputs give the same bytes.
+    seed : with the name draws the noise, with the minute the clouds; the same inputs give the same bytes.
     workers : threads; None: one per processor.
 
     Raises
@@ -176,7 +176,7 @@ def simulate(
         ground = grounds.lay_ground(
             grid, len(chosen), paint, sun, folder, covered=covered, progress=_part(progress, 0.0, 0.4)
         )
-        sky = grounds.sky_over(ground, cloud, sun, f"{key}/sky")
+        sky = grounds.sky_over(ground, cloud, sun, f"{seed}/{middle.iso(0)[:16]}/sky")
         altitude = float(np.clip(0.5 * (ground.lowest + ground.highest), -500.0, 9000.0))
         through = veils(seen, replace(air, altitude_m=altitude), look)
         taps = radiometer.taps()
