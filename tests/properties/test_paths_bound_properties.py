@@ -8,12 +8,15 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scipy.optimize import linprog
 
 from comity.planning.paths import Agility, Battery, Contacts, PathProblem, Store
+from comity.planning.paths.alone import Alone, turns_add_up
 from comity.planning.paths.bounding import bounds
 from comity.planning.paths.kernels import slew_s
+from comity.planning.paths.problem import FloatArray
 from comity.planning.paths.relaxation import Graph, Prices, Relaxation
-from comity.planning.paths.resources import couple
+from comity.planning.paths.resources import Coupling, couple
 from comity.planning.paths.smoothing import soft_paths, transposed
 
 
@@ -151,3 +154,67 @@ def test_soft_paths_sum_over_all_paths(seed: int, heat: float) -> None:
     assert np.all((share >= 0.0) & (share <= 1.0 + 1e-9))
     if heat < 0.01:
         assert share @ weight == pytest.approx(float(used @ weight), abs=5.0 + 1e-6 * abs(top))
+
+
+def carried_out(problem: PathProblem, coupling: Coupling, plan: list[int]) -> FloatArray | None:
+    """The resources' variables that let ``plan`` hold, None where nothing does."""
+    taken = np.zeros(len(problem))
+    taken[plan] = 1.0
+    limit = coupling.limit - coupling.nodes @ taken
+    equal = coupling.equal
+    found = linprog(
+        np.zeros(len(coupling.low)),
+        A_ub=coupling.extra[~equal],
+        b_ub=limit[~equal],
+        A_eq=coupling.extra[equal],
+        b_eq=limit[equal],
+        bounds=np.stack((coupling.low, coupling.high), axis=1),
+    )
+    return found.x if found.success else None
+
+
+@settings(max_examples=12, deadline=None)
+@given(st.integers(0, 100_000), st.floats(0.0, 15.0), st.floats(0.0, 40.0))
+def test_alone_bounds_the_best_plan(seed: int, dear: float, scarce: float) -> None:
+    problem = tiny(seed, resources=True)
+    coupling = couple(problem)
+    relaxation = Relaxation(problem, coupling, Graph(problem))
+    rng = np.random.default_rng(seed)
+    prices = relaxation.proper(
+        Prices(
+            requests=rng.uniform(0.0, dear, problem.requests),
+            rows=rng.uniform(0.0, 1.0, len(coupling.limit)) * scarce,
+        )
+    )
+    plans = sorted(paths_of(problem), key=lambda plan: -float(problem.value[plan].sum()))
+    for plan in plans:
+        extra = carried_out(problem, coupling, plan)
+        if extra is not None:
+            break
+    best = float(problem.value[plan].sum())
+    taken = np.zeros(len(problem))
+    taken[plan] = 1.0
+    assert turns_add_up(problem)
+    alone = Alone(relaxation, prices)
+    before = relaxation.price(prices).bound
+    assert alone.bound == pytest.approx(before)
+    known = alone.values(taken, extra)
+    assert np.all(known <= alone.tops + 1e-6)
+    for satellite in range(problem.satellites):
+        bound = alone.bound_of(satellite, float(known[satellite]), seed=0, over=lambda: False)
+        assert bound >= known[satellite] - 1e-5
+        alone.put(satellite, bound)
+        assert best - 1e-5 <= alone.bound <= before + 1e-6
+
+
+def test_alone_is_better_where_whole_acquisitions_do_not_fill_the_memory() -> None:
+    better = 0
+    for seed in range(6):
+        problem = tiny(seed, resources=True)
+        relaxation = Relaxation(problem, couple(problem), Graph(problem))
+        alone = Alone(relaxation, relaxation.zero())
+        before = alone.bound
+        for satellite in range(problem.satellites):
+            alone.put(satellite, alone.bound_of(satellite, 0.0, seed=0, over=lambda: False))
+        better += alone.bound < before - 0.5
+    assert better >= 3

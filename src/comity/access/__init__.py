@@ -18,6 +18,7 @@ from comity.access.conditions import (
 )
 from comity.access.events import intervals_where_positive
 from comity.access.imaging import constellation_windows, imaging_windows
+from comity.access.sampled import SampledTrajectory
 from comity.access.stations import Site, station_windows, window_table
 from comity.access.strips import Strip, cut_into_strips, strip_width_km
 from comity.access.windows import (
@@ -40,6 +41,7 @@ __all__ = [
     "ImagingWindow",
     "Light",
     "Look",
+    "SampledTrajectory",
     "Side",
     "Site",
     "StationWindow",

@@ -19,13 +19,13 @@ from comity.cli.common import Now, console
 from comity.core import Epoch, InputError, SystemClock
 from comity.core import Progress as ProgressCallback
 from comity.fleet import Programme, load_programme
-from comity.operations import Walk, read_account, walk
+from comity.operations import Walk, process_one, read_account, walk
 from comity.planning import Stop
 from comity.server.report import write_report
 from comity.stores import SqlStore
 
 #: What the demo writes; an earlier demo's copies are replaced, anything else in the folder is kept.
-MADE = ("comity.db", "comity.db-journal", "stac", "export", "statements", "report.html")
+MADE = ("comity.db", "comity.db-journal", "stac", "frames", "export", "statements", "report.html")
 
 
 def demo(
@@ -54,6 +54,7 @@ def demo(
                 stops=(Stop(wall_s=10.0, gap=5e-4), Stop(wall_s=4.0, gap=5e-4)),
                 step=step,
             )
+            process_one(store, folder, folder / "frames", seed=seed, progress=step("frames to product"))
             callback = step("report")
             callback(0, 1, "report.html")
             account = read_account(store, result.ended)
@@ -159,6 +160,7 @@ def _tell(programme: Programme, result: Walk, folder: Path, seconds: float) -> N
     for name, what in (
         ("report.html", "the whole account on one page: open it"),
         ("stac/catalog.json", "the images as a static STAC catalogue"),
+        ("frames/", "one image from raw packets to a product, every level: frames/product/*.html"),
         ("export/", "what an operator would send: tasking and station schedules"),
         ("statements/", "each partner's account"),
         ("comity.db", "the operator's state: go on with comity … --db"),

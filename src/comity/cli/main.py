@@ -33,6 +33,7 @@ COMMANDS = {
     "deliver": "Make the products of received acquisitions.",
     "accept": "Accept or refuse delivered items.",
     "settle": "Share out revenue and state the partners' accounts.",
+    "serve": "Serve the operator over HTTP: STAPI, STAC, operator and partner API.",
     "report": "Write the operator's report as one HTML page.",
     "elements": "Fetch orbital elements.",
     "validate": "Rerun the published figures that Comity is held against.",

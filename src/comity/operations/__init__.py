@@ -1,6 +1,7 @@
 """The use cases that walk the road, and the ports they need."""
 
 from comity.operations.account import Account, read_account
+from comity.operations.asked import Asked, OpportunitySearch, SearchStatus, SearchStatusCode
 from comity.operations.closing import expire_tasks
 from comity.operations.delivery import (
     Judgement,
@@ -11,6 +12,7 @@ from comity.operations.delivery import (
 )
 from comity.operations.execution import ExecutionSummary, Outcome, execute, simulate
 from comity.operations.explain import OrderAccount, TaskAccount, explain_order
+from comity.operations.frames import process_one
 from comity.operations.licences import licence_decisions
 from comity.operations.memory import MemoryStore
 from comity.operations.mosaics import make_mosaics, mosaic_items
@@ -19,6 +21,7 @@ from comity.operations.orders import (
     advance,
     as_of,
     cancel_order,
+    draft_request,
     find_opportunities,
     make_quote,
     place_order,
@@ -43,6 +46,7 @@ from comity.operations.records import (
     PlanRecord,
 )
 from comity.operations.road import Walk, walk
+from comity.operations.searches import cancel_search, fail_search, open_search, run_search
 from comity.operations.settlement import SettlementSummary, settle
 from comity.operations.tasking import export_plan, read_report
 from comity.operations.whatif import OrderEffect, PlanWhatIf, what_if_planned
@@ -50,6 +54,7 @@ from comity.operations.whatif import OrderEffect, PlanWhatIf, what_if_planned
 __all__ = [
     "Account",
     "Activity",
+    "Asked",
     "Collection",
     "ExecutionSummary",
     "ItemRecord",
@@ -57,6 +62,7 @@ __all__ = [
     "MemoryStore",
     "ObjectStore",
     "ObjectStoreError",
+    "OpportunitySearch",
     "OpportunitySet",
     "Order",
     "OrderAccount",
@@ -67,6 +73,8 @@ __all__ = [
     "PlanRecord",
     "PlanWhatIf",
     "Published",
+    "SearchStatus",
+    "SearchStatusCode",
     "SettlementSummary",
     "Store",
     "StoredObject",
@@ -77,11 +85,14 @@ __all__ = [
     "advance",
     "as_of",
     "cancel_order",
+    "cancel_search",
     "deliver",
+    "draft_request",
     "execute",
     "expire_tasks",
     "explain_order",
     "export_plan",
+    "fail_search",
     "find_opportunities",
     "held_for_clouds",
     "judge_items",
@@ -91,10 +102,13 @@ __all__ = [
     "make_quote",
     "mosaic_items",
     "offered_items",
+    "open_search",
     "place_order",
+    "process_one",
     "publish",
     "read_account",
     "read_report",
+    "run_search",
     "settle",
     "simulate",
     "walk",

@@ -149,6 +149,10 @@ class JobQueue(Protocol):
         """Queue a dead letter again, with all its runs; raises :class:`StateError` for any other job."""
         ...
 
+    def prune(self, before: Epoch) -> int:
+        """Forget jobs that were done or cancelled before then; dead letters stay. How many."""
+        ...
+
 
 class JobWork(UnitOfWork, Protocol):
     """A unit of work that holds the jobs too."""

@@ -10,6 +10,9 @@ from typing import Generic, Self, TypeVar
 from comity.commerce import Billing, Ledger, Quote
 from comity.core import StateError, UnknownIdError
 from comity.fleet import Programme, Request
+from comity.operations.asked import Asked, OpportunitySearch
+from comity.operations.memory_archive import MemoryArchive
+from comity.operations.oversight import Verdict, Withheld
 from comity.operations.ports import Store
 from comity.operations.records import (
     Activity,
@@ -49,12 +52,27 @@ class MemoryCollection(Generic[R]):
             if all(getattr(record, name) == value for name, value in equal.items())
         ]
 
+    def page(self, limit: int, *, before: str | None = None, **equal: str) -> list[R]:
+        """At most ``limit`` of them, newest first, added before the record ``before``."""
+        ids = list(self.records)
+        if before is not None:
+            self.get(before)
+            ids = ids[: ids.index(before)]
+        found = [self.records[id] for id in reversed(ids)]
+        fit = [r for r in found if all(getattr(r, name) == value for name, value in equal.items())]
+        return fit[:limit]
+
 
 class MemoryStore:
     """A :class:`comity.operations.Store` whose transactions are undone on an error."""
 
     def __init__(self) -> None:
         self._state = _MemoryWork()
+
+    @property
+    def archive(self) -> MemoryArchive:
+        """Searching what was delivered."""
+        return self._state.archive
 
     def copy(self) -> MemoryStore:
         """Another store that starts with the same records."""
@@ -92,9 +110,17 @@ class _MemoryWork:
         self.activities: MemoryCollection[Activity] = MemoryCollection("activity")
         self.items: MemoryCollection[ItemRecord] = MemoryCollection("item")
         self.billings: MemoryCollection[Billing] = MemoryCollection("billing", "order")
+        self.withheld: MemoryCollection[Withheld] = MemoryCollection("withheld asset")
+        self.verdicts: MemoryCollection[Verdict] = MemoryCollection("verdict")
+        self.asked: MemoryCollection[Asked] = MemoryCollection("asked", "request")
+        self.searches: MemoryCollection[OpportunitySearch] = MemoryCollection("search")
+        self.archive = MemoryArchive(self._item_state)
         self._programme: Programme | None = None
         self._ledger = Ledger()
         self._counters: dict[str, int] = {}
+
+    def _item_state(self, id: str) -> str | None:
+        return self.items.records[id].state if id in self.items.records else None
 
     def programme(self) -> Programme:
         """The programme this operator runs."""
@@ -146,6 +172,8 @@ def _snapshot(value: object) -> object:
         copied = copy.copy(value)
         copied.records = dict(value.records)
         return copied
+    if isinstance(value, MemoryArchive):
+        return value.copy()
     if isinstance(value, Ledger):
         return Ledger(value)
     return dict(value) if isinstance(value, dict) else value

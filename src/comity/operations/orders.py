@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from decimal import Decimal
 
@@ -27,12 +27,13 @@ from comity.core import (
     ThreadExecutor,
     silent,
 )
-from comity.fleet import Instrument, PriceUnit, Programme, Request, Spacecraft, Target, area_km2
+from comity.fleet import Customer, Instrument, PriceUnit, Programme, Request, Spacecraft, Target, area_km2
 from comity.operations.licences import deliverable, licence_decisions
 from comity.operations.ports import Store
 from comity.operations.records import OpportunitySet, Order, OrderStatus, OrderStatusCode
 from comity.operations.settlement import book, credit_rest
 from comity.operations.sky import trajectories_of
+from comity.orbits import Trajectory
 from comity.services import OrderTask, service_of
 from comity.services.imaging import suitable_instruments
 
@@ -107,43 +108,73 @@ def add_request(
     """Keep a customer's request; its limits are the product's, tightened by the given ones."""
     with store.begin() as work:
         programme = work.programme()
-        sold = programme.product(product)
-        if max_cloud is not None and not 0 <= max_cloud <= 1:
-            raise InputError(f"cloud limit {max_cloud} is outside 0…1 (a fraction: 0.2 is 20 %)")
-        if max_gsd_m is not None and not max_gsd_m > 0:
-            raise InputError(f"GSD {max_gsd_m} m must be above 0")
-        if max_off_nadir_deg is not None and not 0 <= max_off_nadir_deg < 90:
-            raise InputError(f"off-nadir limit {max_off_nadir_deg}° is outside 0…90")
-        if min_sun_elevation_deg is not None and not -90 <= min_sun_elevation_deg <= 90:
-            raise InputError(f"sun elevation {min_sun_elevation_deg}° is outside -90…90")
-        if interval.duration_s > MAX_REQUEST_S:
-            raise InputError(
-                f"the request lasts {interval.duration_s / 86_400:,.0f} days, the limit is "
-                f"{MAX_REQUEST_S / 86_400:.0f}: ask for a part of it now"
-            )
-        if interval.end <= now:
-            raise InputError(f"the request ends at {interval.end}, which is before now ({now})")
-        request = Request(
-            id=id or work.next_id("request"),
+        request = draft_request(
+            programme,
             customer=programme.customer(customer),
-            product=sold,
-            targets=tuple(targets),
+            product=product,
+            targets=targets,
             interval=interval,
-            max_cloud=sold.max_cloud if max_cloud is None else max_cloud,
-            max_gsd_m=min(sold.max_gsd_m, max_gsd_m or sold.max_gsd_m),
-            max_off_nadir_deg=min(sold.max_off_nadir_deg, max_off_nadir_deg or sold.max_off_nadir_deg)
-            if max_off_nadir_deg != 0
-            else 0.0,
-            min_sun_elevation_deg=sold.min_sun_elevation_deg
-            if min_sun_elevation_deg is None
-            else max(sold.min_sun_elevation_deg, min_sun_elevation_deg),
-            created=now,
+            now=now,
+            max_cloud=max_cloud,
+            max_gsd_m=max_gsd_m,
+            max_off_nadir_deg=max_off_nadir_deg,
+            min_sun_elevation_deg=min_sun_elevation_deg,
         )
-        if not request.targets:
-            raise InputError("a request needs a target: a point, an area or a country")
-        _check_extent(request, suitable_instruments(programme, request))
+        request = replace(request, id=id or work.next_id("request"))
         work.requests.put(request)
         return request
+
+
+def draft_request(
+    programme: Programme,
+    *,
+    customer: Customer,
+    product: str,
+    targets: Iterable[Target],
+    interval: Interval,
+    now: Epoch,
+    max_cloud: float | None = None,
+    max_gsd_m: float | None = None,
+    max_off_nadir_deg: float | None = None,
+    min_sun_elevation_deg: float | None = None,
+) -> Request:
+    """The request that :func:`add_request` would keep, without an id: checked, and kept by nobody."""
+    sold = programme.product(product)
+    if max_cloud is not None and not 0 <= max_cloud <= 1:
+        raise InputError(f"cloud limit {max_cloud} is outside 0…1 (a fraction: 0.2 is 20 %)")
+    if max_gsd_m is not None and not max_gsd_m > 0:
+        raise InputError(f"GSD {max_gsd_m} m must be above 0")
+    if max_off_nadir_deg is not None and not 0 <= max_off_nadir_deg < 90:
+        raise InputError(f"off-nadir limit {max_off_nadir_deg}° is outside 0…90")
+    if min_sun_elevation_deg is not None and not -90 <= min_sun_elevation_deg <= 90:
+        raise InputError(f"sun elevation {min_sun_elevation_deg}° is outside -90…90")
+    if interval.duration_s > MAX_REQUEST_S:
+        raise InputError(
+            f"the request lasts {interval.duration_s / 86_400:,.0f} days, the limit is "
+            f"{MAX_REQUEST_S / 86_400:.0f}: ask for a part of it now"
+        )
+    if interval.end <= now:
+        raise InputError(f"the request ends at {interval.end}, which is before now ({now})")
+    request = Request(
+        id="",
+        customer=customer,
+        product=sold,
+        targets=tuple(targets),
+        interval=interval,
+        max_cloud=sold.max_cloud if max_cloud is None else max_cloud,
+        max_gsd_m=min(sold.max_gsd_m, max_gsd_m or sold.max_gsd_m),
+        max_off_nadir_deg=min(sold.max_off_nadir_deg, max_off_nadir_deg or sold.max_off_nadir_deg)
+        if max_off_nadir_deg != 0
+        else 0.0,
+        min_sun_elevation_deg=sold.min_sun_elevation_deg
+        if min_sun_elevation_deg is None
+        else max(sold.min_sun_elevation_deg, min_sun_elevation_deg),
+        created=now,
+    )
+    if not request.targets:
+        raise InputError("a request needs a target: a point, an area or a country")
+    _check_extent(request, suitable_instruments(programme, request))
+    return request
 
 
 def _check_extent(request: Request, suitable: Sequence[tuple[Spacecraft, Instrument]]) -> None:
@@ -164,9 +195,13 @@ def find_opportunities(
     *,
     now: Epoch,
     executor: Executor | None = None,
+    trajectories: Mapping[int, Trajectory] | None = None,
     progress: Progress = silent,
 ) -> OpportunitySet:
-    """Find (or read again) the windows of a request from ``now`` to its end, and keep them."""
+    """Find (or read again) the windows of a request from ``now`` to its end, and keep them.
+
+    ``trajectories``: NORAD id → trajectory of the programme's spacecraft, where they are at hand.
+    """
     with store.begin() as work:
         programme, request = work.programme(), work.requests.get(request_id)
         known = work.opportunities.all(request=request_id)
@@ -179,7 +214,7 @@ def find_opportunities(
     windows = service_of(request.product.service).find(
         programme,
         request,
-        trajectories_of(programme),
+        trajectories_of(programme) if trajectories is None else trajectories,
         interval,
         executor=executor or ThreadExecutor(),
         progress=progress,
@@ -208,10 +243,16 @@ def make_quote(
     *,
     now: Epoch,
     executor: Executor | None = None,
+    trajectories: Mapping[int, Trajectory] | None = None,
     progress: Progress = silent,
 ) -> Quote:
-    """Decide the licences, find the opportunities, price what is left, and keep the offer."""
-    found = find_opportunities(store, request_id, now=now, executor=executor, progress=progress)
+    """Decide the licences, find the opportunities, price what is left, and keep the offer.
+
+    ``trajectories``: as in :func:`find_opportunities`.
+    """
+    found = find_opportunities(
+        store, request_id, now=now, executor=executor, trajectories=trajectories, progress=progress
+    )
     with store.begin() as work:
         programme, request = work.programme(), work.requests.get(request_id)
         decisions = licence_decisions(programme, request, now)

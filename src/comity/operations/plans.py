@@ -22,6 +22,7 @@ from comity.fleet import Programme, Request
 from comity.imagery import clear_probability
 from comity.operations.licences import image_decision, may_image
 from comity.operations.orders import FINAL, advance, elements_digest, find_opportunities
+from comity.operations.oversight import Withheld, with_withheld
 from comity.operations.ports import Store, UnitOfWork
 from comity.operations.records import Activity, PlanRecord
 from comity.operations.sky import contact_windows
@@ -52,7 +53,7 @@ class Situation:
     ``tasks``: what is open, areas as if what has begun had succeeded. ``fixed``: activities that nothing
     may overlap, because they have begun or are over. ``waiting``: acquisitions aboard that no fixed
     downlink brings. ``superseded``: what the new plan replaces. ``outdated``: requests whose windows
-    were found with other elements than the programme now has.
+    were found with other elements than the programme now has. ``withheld``: what owners keep for themselves.
     """
 
     programme: Programme
@@ -65,6 +66,7 @@ class Situation:
     outdated: tuple[str, ...]
     revision: tuple[str, ...]
     horizon: Interval
+    withheld: tuple[Withheld, ...] = ()
 
 
 def make_plan(
@@ -124,6 +126,7 @@ def read_situation(store: Store, now: Epoch) -> Situation:
             running,
         )
         known = {s.request: s for s in work.opportunities.all()}
+        withheld = tuple(each for each in work.withheld.all() if each.lifted is None)
         revision = _revision(work)
     digest = elements_digest(programme)
     windows = {request: found.windows for request, found in known.items() if found.elements == digest}
@@ -164,6 +167,7 @@ def read_situation(store: Store, now: Epoch) -> Situation:
         outdated=tuple(sorted({requests[task.order].id for task in open_tasks} - set(windows))),
         revision=revision,
         horizon=Interval(now, horizon.end + DOWNLINK_TAIL_S),
+        withheld=withheld,
     )
 
 
@@ -193,6 +197,7 @@ def _revision(work: UnitOfWork) -> tuple[str, ...]:
         *(f"{t.id}:{t.state}:{t.tries}:{t.got}" for t in work.tasks.all()),
         *(f"{o.id}:{o.status}" for o in work.orders.all()),
         *(f"{a.id}:{a.state}" for a in work.activities.all()),
+        *(f"{w.id}:{w.lifted}" for w in work.withheld.all()),
     )
 
 
@@ -238,10 +243,20 @@ def problem_of(situation: Situation, executor: Executor) -> Problem:
             if craft.id in used
         ),
         antennas={station.id: station.antennas for station in programme.stations},
-        busy_spacecraft=_busy(
-            (a for a in situation.fixed if a.spacecraft in used), horizon, lambda a: a.spacecraft
+        busy_spacecraft=with_withheld(
+            _busy((a for a in situation.fixed if a.spacecraft in used), horizon, lambda a: a.spacecraft),
+            situation.withheld,
+            "spacecraft",
+            horizon,
+            used,
         ),
-        busy_stations=_busy(situation.fixed, horizon, lambda a: a.station),
+        busy_stations=with_withheld(
+            _busy(situation.fixed, horizon, lambda a: a.station),
+            situation.withheld,
+            "station",
+            horizon,
+            [station.id for station in programme.stations],
+        ),
     )
 
 

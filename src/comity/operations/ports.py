@@ -6,11 +6,13 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
-from typing import Protocol, Self, TypeVar
+from typing import TYPE_CHECKING, Protocol, Self, TypeVar
 
 from comity.commerce import Billing, Ledger, Quote
 from comity.core import ComityError
 from comity.fleet import Programme, Request
+from comity.operations.archive import ArchiveIndex
+from comity.operations.asked import Asked, OpportunitySearch
 from comity.operations.records import (
     Activity,
     ItemRecord,
@@ -19,6 +21,9 @@ from comity.operations.records import (
     PlanRecord,
 )
 from comity.services import OrderTask
+
+if TYPE_CHECKING:  # it stands on these ports itself
+    from comity.operations.oversight import Verdict, Withheld
 
 R = TypeVar("R")
 
@@ -36,6 +41,13 @@ class Collection(Protocol[R]):
 
     def all(self, **equal: str) -> list[R]:
         """Every record whose indexed columns equal the given values."""
+        ...
+
+    def page(self, limit: int, *, before: str | None = None, **equal: str) -> list[R]:
+        """At most ``limit`` of those, newest first, that were added before the record ``before``.
+
+        Raises :class:`comity.core.UnknownIdError` where no record has that id.
+        """
         ...
 
 
@@ -60,6 +72,17 @@ class UnitOfWork(Protocol):
     def items(self) -> Collection[ItemRecord]: ...
     @property
     def billings(self) -> Collection[Billing]: ...
+    @property
+    def withheld(self) -> Collection[Withheld]: ...
+    @property
+    def verdicts(self) -> Collection[Verdict]: ...
+    @property
+    def asked(self) -> Collection[Asked]: ...
+    @property
+    def searches(self) -> Collection[OpportunitySearch]: ...
+
+    @property
+    def archive(self) -> ArchiveIndex: ...
 
     def programme(self) -> Programme:
         """The programme this operator runs; raises :class:`comity.core.StateError` before there is one."""

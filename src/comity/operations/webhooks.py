@@ -179,7 +179,7 @@ def rotate_secret(store: NoticeStore, id: str, *, tenant: str, now: Epoch) -> We
     return webhook
 
 
-def test_webhook(store: NoticeStore, id: str, *, tenant: str, now: Epoch) -> Job:
+def send_test_message(store: NoticeStore, id: str, *, tenant: str, now: Epoch) -> Job:
     """Queue a message of the type ``webhook.test``."""
     with store.begin() as work:
         webhook = webhook_of(work, id, tenant)

@@ -53,8 +53,8 @@ class Dispatch:
 
 def solver_for(problem: PlanningProblem, *, keeper: Keeper | None = None) -> PlanSolver:
     """The conflict search where a problem is nothing but fixed choices in conflict; one program over all
-    starts where it can say what the problem says and fits; the paths of agile satellites where those can, with
-    other rules as rows beside them; else the plain solver.
+    starts where it can say what the problem says and fits; the paths of agile satellites where those can,
+    with other rules as rows beside them; else the plain solver.
 
     The program leaves downlinks to greedy placement: where there is much to send, paths come first.
     ``keeper``: workers elsewhere, which the paths alone have a use for.

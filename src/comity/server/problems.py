@@ -209,9 +209,7 @@ def install(app: FastAPI) -> None:
         titles = {404: "Not found", 405: "Method not allowed", 415: "Media type not supported"}
         title = titles.get(error.status_code, "Problem")
         detail = f"nothing at {shown(request.url.path)}" if error.detail == "Not Found" else str(error.detail)
-        return problem(
-            error.status_code, title, detail, instance=request_id(request), headers=error.headers
-        )
+        return problem(error.status_code, title, detail, instance=request_id(request), headers=error.headers)
 
     @app.exception_handler(Exception)
     def unforeseen(request: Request, error: Exception) -> JSONResponse:

@@ -13,7 +13,7 @@ from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError
 from comity.core import InputError
 
 #: The newest migration; a database that says so is opened without Alembic.
-HEAD = "0002"
+HEAD = "0005"
 #: Key of the lock under which all of Comity's transactions in a PostgreSQL database run ("comity").
 ADVISORY_LOCK = 0x636F6D697479
 
@@ -91,7 +91,7 @@ def _one_transaction_at_a_time(engine: Engine) -> None:
 
     @event.listens_for(engine, "begin")
     def on_begin(connection: Any) -> None:
-        if not _only_reads(connection):
+        if not (_only_reads(connection) or _locks_rows(connection)):
             connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({ADVISORY_LOCK})")
 
 
@@ -103,6 +103,17 @@ def _only_reads(connection: Any) -> bool:
 def reading(engine: Engine) -> Engine:
     """The same database, for transactions that only read: they wait for no other."""
     return engine.execution_options(comity_only_reads=True)
+
+
+def _locks_rows(connection: Any) -> bool:
+    """Whether this is of :func:`locking_rows`."""
+    return bool(connection.get_execution_options().get("comity_locks_rows"))
+
+
+def locking_rows(engine: Engine) -> Engine:
+    """The same database, for transactions that lock each row they read and write: on PostgreSQL they wait
+    for no other but at those rows (the queue of jobs)."""
+    return engine.execution_options(comity_locks_rows=True)
 
 
 def serve_many(engine: Engine) -> None:

@@ -154,7 +154,7 @@ class SqlIdempotency:
     ) -> KeptAnswer | None:
         """Hold the key for this request, or give the answer that it has had."""
         table = schema.idempotency
-        now_s = at.to_datetime().timestamp()
+        now_s = at.utc_unix_ns / 1e9
         mine = (table.c.tenant == tenant) & (table.c.key == key)
         values = {"fingerprint": fingerprint, "held_until": now_s + lease_s, "kept_until": now_s + keep_s}
         with self._engine.begin() as connection:

@@ -59,6 +59,8 @@ plans = _records("plans")
 activities = _records("activities", "plan", "kind", "state", "order", "task", "spacecraft")
 items = _records("items", "activity", "order", "task", "state")
 billings = _records("billings")
+asked = _records("asked", "customer")
+searches = _records("searches", "customer", "product", "status")
 withheld = _records("withheld", "partner")
 verdicts = _records("verdicts", "plan")
 

@@ -12,6 +12,10 @@ from sqlalchemy.exc import DBAPIError
 from comity.commerce import Billing, Ledger, Quote, Transaction
 from comity.core import InputError, StateError, UnknownIdError, decode, encode
 from comity.fleet import Programme, Request, programme_from_text
+from comity.operations.asked import Asked, OpportunitySearch
+from comity.operations.buckets import Bucket
+from comity.operations.events import item_event, order_events
+from comity.operations.oversight import Verdict, Withheld
 from comity.operations.records import (
     Activity,
     ItemRecord,
@@ -19,10 +23,13 @@ from comity.operations.records import (
     Order,
     PlanRecord,
 )
+from comity.operations.webhooks import Webhook
 from comity.orbits import MeanElements
 from comity.services import OrderTask
-from comity.stores import schema
-from comity.stores.database import open_engine
+from comity.stores import job_schema, schema
+from comity.stores.archive import SqlArchive, SqlArchiveIndex
+from comity.stores.database import locking_rows, open_engine
+from comity.stores.jobs import SqlEvents, SqlJobs, SqlJobTransaction
 
 R = TypeVar("R")
 
@@ -42,7 +49,9 @@ class SqlCollection(Generic[R]):
         kind: type[R],
         index: Callable[[R], dict[str, str | None]],
         key: str = "id",
+        told: Callable[[R], None] | None = None,
     ) -> None:
+        self._told = told
         self._connection = connection
         self._table = table
         self._kind = kind
@@ -65,10 +74,25 @@ class SqlCollection(Generic[R]):
         done = self._connection.execute(update(self._table).where(self._table.c.id == id).values(**body))
         if done.rowcount == 0:
             self._connection.execute(insert(self._table).values(id=id, **body))
+        if self._told is not None:
+            self._told(record)
 
     def all(self, **equal: str) -> list[R]:
         """Every record whose indexed columns equal the given values, in the order added."""
         query = select(self._table.c.body).order_by(self._table.c.seq)
+        for column, value in equal.items():
+            query = query.where(self._table.c[column] == value)
+        return [decode(self._kind, body) for body in self._connection.scalars(query)]
+
+    def page(self, limit: int, *, before: str | None = None, **equal: str) -> list[R]:
+        """At most ``limit`` of them, newest first, added before the record ``before``."""
+        seq = self._table.c.seq
+        query = select(self._table.c.body).order_by(seq.desc()).limit(limit)
+        if before is not None:
+            since = self._connection.scalar(select(seq).where(self._table.c.id == before))
+            if since is None:
+                raise UnknownIdError(_one(self._table.name), before)
+            query = query.where(seq < since)
         for column, value in equal.items():
             query = query.where(self._table.c[column] == value)
         return [decode(self._kind, body) for body in self._connection.scalars(query)]
@@ -90,6 +114,15 @@ class SqlUnitOfWork:
     activities: SqlCollection[Activity]
     items: SqlCollection[ItemRecord]
     billings: SqlCollection[Billing]
+    withheld: SqlCollection[Withheld]
+    verdicts: SqlCollection[Verdict]
+    archive: SqlArchiveIndex
+    asked: SqlCollection[Asked]
+    searches: SqlCollection[OpportunitySearch]
+    webhooks: SqlCollection[Webhook]
+    buckets: SqlCollection[Bucket]
+    jobs: SqlJobs
+    events: SqlEvents
 
     def __init__(self, engine: Engine, cache: dict[str, Programme]) -> None:
         self._engine = engine
@@ -118,6 +151,7 @@ class SqlUnitOfWork:
                 "customer": r.customer,
                 "status": r.status,
             },
+            told=self._tell_order,
         )
         self.tasks = SqlCollection(c, schema.tasks, OrderTask, lambda r: {"order": r.order, "state": r.state})
         self.plans = SqlCollection(c, schema.plans, PlanRecord, lambda r: {})
@@ -139,9 +173,39 @@ class SqlUnitOfWork:
             schema.items,
             ItemRecord,
             lambda r: {"activity": r.activity, "order": r.order, "task": r.task, "state": r.state},
+            told=self._tell_item,
         )
+        self.archive = SqlArchiveIndex(c)
+        self.withheld = SqlCollection(c, schema.withheld, Withheld, lambda r: {"partner": r.partner})
+        self.verdicts = SqlCollection(c, schema.verdicts, Verdict, lambda r: {"plan": r.plan})
         self.billings = SqlCollection(c, schema.billings, Billing, lambda r: {}, key="order")
+        self.asked = SqlCollection(c, schema.asked, Asked, lambda r: {"customer": r.customer}, key="request")
+        self.searches = SqlCollection(
+            c,
+            schema.searches,
+            OpportunitySearch,
+            lambda r: {"customer": r.customer, "product": r.product, "status": r.status},
+        )
+        self.webhooks = SqlCollection(
+            c, job_schema.webhooks, Webhook, lambda r: {"tenant": r.tenant, "state": r.state}
+        )
+        self.buckets = SqlCollection(
+            c, job_schema.buckets, Bucket, lambda r: {"tenant": r.tenant, "state": r.state}
+        )
+        self.jobs = SqlJobs(c)
+        self.events = SqlEvents(c)
         return self
+
+    def _tell_order(self, order: Order) -> None:
+        """Keep the events of the statuses that are new in its history."""
+        self.events.add(order_events(order, self.events.count(order.id)))
+
+    def _tell_item(self, item: ItemRecord) -> None:
+        """Keep the event of an item that is offered."""
+        if item.state == "offered" and not self.events.count(item.id):
+            orders = schema.orders
+            customer = self._connection.scalar(select(orders.c.customer).where(orders.c.id == item.order))
+            self.events.add([item_event(item, customer or "")])
 
     def __exit__(
         self,
@@ -236,6 +300,15 @@ class SqlStore:
     def begin(self) -> SqlUnitOfWork:
         """A new transaction."""
         return SqlUnitOfWork(self._engine, self._cache)
+
+    @property
+    def archive(self) -> SqlArchive:
+        """Searching what was delivered."""
+        return SqlArchive(self._engine)
+
+    def begin_jobs(self) -> SqlJobTransaction:
+        """A new transaction on the queue alone."""
+        return SqlJobTransaction(locking_rows(self._engine))
 
     @property
     def engine(self) -> Engine:

@@ -83,7 +83,15 @@ def test_an_error_inside_a_transaction_leaves_nothing(database_url: str) -> None
 def test_migrations_make_the_schema_the_code_uses(database_url: str) -> None:
     engine = open_engine(database_url)
     with engine.connect() as connection:
-        context = MigrationContext.configure(connection)
+        # each database's own index of places is the migration's alone
+        context = MigrationContext.configure(
+            connection,
+            opts={
+                "include_name": lambda name, kind, parents: (
+                    "archive_places" not in (name or "") and name != "ix_archive_items_place"
+                )
+            },
+        )
         assert compare_metadata(context, metadata) == []
     engine.dispose()
 

@@ -12,6 +12,8 @@ from comity.imagery.geometry.model import SensorModel
 Floats = NDArray[np.float64]
 
 _ITERATIONS = 60
+#: Heights between the model's limits from which the ground is looked for.
+_STARTS = 96
 #: Metres of height to which the meeting is solved.
 _SOLVED_M = 1e-3
 
@@ -50,15 +52,33 @@ def locate_on(
     return tuple(np.where(known, value, np.nan).reshape(shape) for value in (lon, lat, height))  # type: ignore[return-value]
 
 
+def _settled(
+    model: SensorModel, dem: Relief, column: Floats, row: Floats, height: Floats
+) -> tuple[Floats, NDArray[np.bool_]]:
+    """The height of the ground seen, about, from a first guess of it; and where there is ground."""
+    known = np.zeros(height.shape, bool)
+    for _ in range(6):
+        found = dem.heights(*model.locate(column, row, height))
+        known = np.isfinite(found)
+        height = np.where(known, found, height)
+    return height, known
+
+
 def _bracket(model: SensorModel, dem: Relief, column: Floats, row: Floats) -> tuple[Floats, Floats]:
     """Heights below and above the highest meeting with the ground of each line of sight."""
     # Fixed-point steps find about where it is, however wide the model's heights are …
-    height = np.full(column.shape, 0.5 * sum(model.heights_m))
-    for _ in range(6):
-        known = dem.heights(*model.locate(column, row, height))
-        height = np.where(np.isfinite(known), known, height)
+    height, known = _settled(model, dem, column, row, np.full(column.shape, 0.5 * sum(model.heights_m)))
+    for level in np.linspace(*model.heights_m, _STARTS):
+        # … and where they begin beside a small relief, steps from other heights.
+        lost = ~known
+        if not lost.any():
+            break
+        start = np.full(int(lost.sum()), level)
+        height[lost], known[lost] = _settled(model, dem, column[lost], row[lost], start)
+    if not known.any():
+        return np.full(column.shape, np.nan), np.full(column.shape, np.nan)
     # … and the relief of the whole set says how far up and down it may be.
-    least, most = float(np.nanmin(height, initial=np.inf)), float(np.nanmax(height, initial=-np.inf))
+    least, most = float(height[known].min()), float(height[known].max())
     spread = max(most - least, 50.0)
     levels = np.linspace(most + spread, least - spread, 33)
     low, high = np.full(column.shape, np.nan), np.full(column.shape, np.nan)

@@ -8,7 +8,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import rasterio
 import shapely
@@ -17,17 +17,11 @@ from rasterio.crs import CRS
 from rasterio.enums import Resampling
 from rasterio.shutil import copy as copy_raster
 from rasterio.vrt import WarpedVRT
-from rasterio.warp import transform_geom
 from shapely.geometry import mapping, shape
 from shapely.geometry.base import BaseGeometry
 
 import comity
 from comity.core import Epoch, InputError, Interval, Progress, read_text, silent, whole_path, write_whole
-from comity.imagery.processing.blocks import fingerprint
-from comity.imagery.processing.cut import cut
-from comity.imagery.processing.masks import mask_image
-from comity.imagery.processing.mosaic import MosaicResult, mosaic
-from comity.imagery.products.facts import read_metadata
 from comity.imagery.products.files import file_name, folder, json_bytes, multihash
 from comity.imagery.products.item import (
     BandEntry,
@@ -41,8 +35,10 @@ from comity.imagery.products.item import (
 )
 from comity.imagery.products.quicklook import quicklook_png
 from comity.imagery.products.schemas import validate_item
-from comity.imagery.products.sun import geometry_of
 from comity.imagery.scenery.spectra import BANDS
+
+if TYPE_CHECKING:
+    from comity.imagery.processing.mosaic import MosaicResult
 
 _METHOD = "joined 1"
 Json = dict[str, Any]
@@ -90,6 +86,9 @@ def join_items(
     Raises :class:`InputError` for fewer than two Items, images without a common band, and naming a file that
     cannot be read or written.
     """
+    from comity.imagery.processing.blocks import fingerprint
+    from comity.imagery.processing.cut import cut
+
     if len(items) < 2:
         raise InputError(f"mosaic of {place}: {len(items)} image(s), it takes two")
     parts = [_part(item) for item in items]
@@ -169,6 +168,11 @@ def _is_kept(files: JoinedFiles, recipe: str) -> bool:
 
 
 def _join(parts: Sequence[_Part], bands: Sequence[str], work: Path, progress: Progress) -> MosaicResult:
+    from comity.imagery.processing.masks import mask_image
+    from comity.imagery.processing.mosaic import mosaic
+    from comity.imagery.products.facts import read_metadata
+    from comity.imagery.products.sun import geometry_of
+
     crs = Counter(part.crs.to_wkt() for part in parts).most_common(1)[0][0]
     images, masks = [], []
     for number, part in enumerate(parts):
@@ -268,6 +272,8 @@ def _document(
     order: str,
     recipe: str,
 ) -> Json:
+    from rasterio.warp import transform_geom
+
     simulated, span = _simulated(parts), _span(parts)
     properties = [part.document["properties"] for part in parts]
     with rasterio.open(home / files.image.name) as opened:

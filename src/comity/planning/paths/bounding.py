@@ -34,7 +34,7 @@ _SPREAD, _MOST, _CORE = 15, 15, 5.0
 #: Nodes of the descent, at most (besides those in use).
 _NODES = 100_000
 #: Where the core's linear program would be larger (columns), the descent goes on by so many levels instead.
-_LARGEST, _TAIL = 40_000, 60
+_LARGEST, _TAIL = 40_000, 20
 #: Below this heat (over a node's worth) the nodes are chosen by their slack; it is this many times the heat.
 _CHOSEN_BELOW, _NEAR = 0.04, 15.0
 #: The graph is narrowed again when the heat has fallen by this.

@@ -41,12 +41,12 @@ _HOT, _COLD, _NEAR, _SPAN_S = 0.015, 0.002, 0.03, 400.0
 _SHARED = 1e-3
 #: Nodes of a whole-number program of everything, at most, and of a group of satellites, about.
 _WHOLE, _PART = 300, 1000
-#: Nodes of satellites planned alone in one step, about.
-_APART = 5000
+#: Nodes of satellites planned alone in one step, about; batches between two such steps.
+_APART, _BETWEEN = 5000, 8
 #: Below so many nodes a second thread is not worth it.
 _SINGLE = 4000
-#: Of a group's program: nodes of the tree, relative gap (least, part of the plan's), batches as long as it.
-_TREE, _CLOSE, _PART_OF_GAP, _AS_LONG = 20, 2e-4, 0.1, 3
+#: Of a group's program: nodes of the tree, relative gap (least, most, part of the plan's), batches as long as it.
+_TREE, _CLOSE, _WIDE, _PART_OF_GAP, _AS_LONG = 20, 2e-4, 4e-3, 0.4, 3
 #: Of a satellite beside another one: what a request that both could serve counts to one that it does serve,
 #: and what a contact does that it uses where the other could.
 _OPEN, _SENDS = 0.05, 2.0
@@ -248,7 +248,7 @@ class _Run:
             if self.done():
                 return
             since += effort
-            if since < _BESIDE:
+            if since < (_BETWEEN if coming is None else _BESIDE):
                 continue
             since = 0
             if coming is None:
@@ -428,7 +428,7 @@ class _Run:
                 Part(search, group, useful, free, portion=1.0 / len(pair), denied=denied)
                 for group, denied in zip(pair, (~ours, ours) if len(pair) > 1 else (None,), strict=True)
             ]
-            gap = max(_CLOSE, _PART_OF_GAP * (self.bound - self.value) / self.bound)
+            gap = max(_CLOSE, min(_WIDE, _PART_OF_GAP * (self.bound - self.value) / self.bound))
             solve = partial(Part.solve, nodes=_TREE, gap=gap, seed=self.seed + self.steps, over=self.late)
             answers = [*map(solve, parts)] if self.pair is None else [*self.pair.map(solve, parts)]
             if self.late():

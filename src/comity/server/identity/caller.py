@@ -29,9 +29,25 @@ SCOPES: dict[str, str] = {
     "jobs": "See and cancel every background job",
 }
 
-_CUSTOMER = ("catalogue:read", "opportunities", "orders:read", "orders:write", "archive:read", "webhooks", "keys")
+_CUSTOMER = (
+    "catalogue:read",
+    "opportunities",
+    "orders:read",
+    "orders:write",
+    "archive:read",
+    "webhooks",
+    "keys",
+)
 _PARTNER = ("catalogue:read", "plan:read", "plan:veto", "statements:read", "archive:read", "webhooks", "keys")
-_PLANNER = ("catalogue:read", "opportunities", "orders:read", "archive:read", "plan:read", "plan:write", "keys")
+_PLANNER = (
+    "catalogue:read",
+    "opportunities",
+    "orders:read",
+    "archive:read",
+    "plan:read",
+    "plan:write",
+    "keys",
+)
 #: The scopes a role may hold; a credential holds all of them or some.
 ROLE_SCOPES: dict[Role, frozenset[str]] = {
     "customer": frozenset(_CUSTOMER),

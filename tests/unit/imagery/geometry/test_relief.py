@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -125,3 +126,19 @@ def test_unknown_relief_is_no_place() -> None:
             return np.full(np.broadcast_shapes(np.shape(lon_deg), np.shape(lat_deg)), np.nan)
 
     assert np.isnan(locate_on(make_rpc(), Nothing(), [10.0, 20.0], 5.0)).all()
+
+
+def test_a_relief_smaller_than_the_lean_of_the_model_is_found() -> None:
+    """From the middle of its heights, 4 km up, the line of sight stands 5 km beside the only ground."""
+    rpc = replace(make_rpc(lean=1.2), height_off_m=4_000.0, height_scale_m=5_000.0)
+    there = tuple(float(one) for one in rpc.locate(100.0, 150.0, 20.0))
+
+    class Patch:
+        def heights(self, lon_deg: object, lat_deg: object) -> np.ndarray:
+            near = np.abs(np.asarray(lon_deg, float) - there[0]) < 0.003
+            return np.where(near & (np.abs(np.asarray(lat_deg, float) - there[1]) < 0.003), 20.0, np.nan)
+
+    lon, lat, height = locate_on(rpc, Patch(), [100.0, 100.0], [150.0, -1e5])
+    assert height[0] == pytest.approx(20.0, abs=2e-3)
+    assert (lon[0], lat[0]) == pytest.approx(there, abs=1e-7)
+    assert np.isnan(height[1])

@@ -28,8 +28,8 @@ _LEAST_PX = 12
 _SEARCH_PX = 6
 #: Share of the pan's variance the bands must explain for a window to say where it lies, and for one scene.
 _TELLING, _ONE_SCENE = 0.3, 0.2
-#: Gains of the filter at the bands' Nyquist frequency that are tried.
-_NYQUIST = np.array([0.01, 0.03, 0.06, 0.1, 0.15, 0.2, 0.26, 0.33, 0.4, 0.5, 0.6])
+#: Gains of the filter at the bands' Nyquist frequency that are tried; an ideal detector's is 2/π.
+_NYQUIST = np.array([0.01, 0.03, 0.06, 0.1, 0.15, 0.2, 0.26, 0.33, 0.4, 0.5, 0.6, 0.72])
 #: The gain from which the search for the shift starts.
 _USUAL = 0.2
 #: Share of the coarse pixels whose lack is taken for noise.
@@ -40,6 +40,9 @@ _FEW, _STEP_PX, _STILL_PX = 200, 2.0, 0.005
 _TO_VARY = 6
 #: What a varying shift must be over the image, pan pixels, and must save of the spread, to be believed.
 _VARIES_PX, _SAVES = 0.1, 0.7
+#: Share of the windows' rms about no shift that may be left for a shift to be believed: drifting clouds, which
+#: bands and pan see at different times, move windows apart where the ground has not moved.
+_AGREES = 0.6
 
 
 class Pair(Protocol):
@@ -289,6 +292,7 @@ def _common_shift(windows: list[_Window]) -> tuple[Floats, tuple[float, float], 
     shift = np.zeros((2, 3))
     shift[:, 0] = mean
     spread = _rms(shifts - mean)
+    unmoved = _rms(shifts)
     if len(shifts) >= _TO_VARY:
         scaled = places / np.abs(places).max(axis=0)
         solved, *_ = np.linalg.lstsq(scaled * weights[:, None], shifts * weights[:, None], rcond=None)
@@ -297,6 +301,8 @@ def _common_shift(windows: list[_Window]) -> tuple[Floats, tuple[float, float], 
         if varied < _SAVES * spread and float(np.ptp(modelled, axis=0).max()) > _VARIES_PX:
             shift = (solved / np.abs(places).max(axis=0)[:, None]).T
             spread = varied
+    if len(shifts) > 1 and spread > _AGREES * unmoved and unmoved > _VARIES_PX:
+        return np.zeros((2, 3)), (0.0, 0.0), unmoved
     return shift, (float(mean[0]), float(mean[1])), spread
 
 

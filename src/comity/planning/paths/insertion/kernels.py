@@ -30,7 +30,7 @@ class Facts(NamedTuple):
     ``power``: draw of a node (W). ``kind`` of an event: 0 a contact ends, 1 an eclipse begins or ends,
     2 a contact starts, 3 the horizon; ``contact``: which; ``net`` (W): sunlight less load up to the event.
     ``line``: antenna rows of a contact as CSR; ``twin``: whether its satellite has another contact in one of
-    them; ``meets``: whether it has one at the same time. ``contact_of``: by satellite and start.
+    them. ``contact_of``: by satellite and start.
     """
 
     satellite: Any
@@ -61,7 +61,6 @@ class Facts(NamedTuple):
     contact_of: Any
     contact_start: Any
     contact_end: Any
-    meets: Any
     carries: Any
     whole: Any
     line_at: Any
@@ -238,13 +237,12 @@ def _holds(f: Any, desk: Any, s: Any, m: Any) -> Any:
 
 
 @numba.njit(cache=True, nogil=True, error_model="numpy")
-def _push(desk: Any, length: Any, c: Any) -> Any:
-    """Contact c into the queue (a heap, the cheapest bits first) of so many."""
-    queue = desk.queue
+def _push(queue: Any, price: Any, length: Any, c: Any) -> Any:
+    """Contact c into a heap of so many, the cheapest bits first."""
     k = length
     while k > 0:
         up = (k - 1) // 2
-        if desk.price[queue[up]] <= desk.price[c]:
+        if price[queue[up]] <= price[c]:
             break
         queue[k] = queue[up]
         k = up
@@ -252,9 +250,8 @@ def _push(desk: Any, length: Any, c: Any) -> Any:
 
 
 @numba.njit(cache=True, nogil=True, error_model="numpy")
-def _pop(desk: Any, length: Any) -> Any:
-    """Take the first of the queue's ``length`` contacts out."""
-    queue = desk.queue
+def _pop(queue: Any, price: Any, length: Any) -> Any:
+    """Take the first of a heap of so many out."""
     last = queue[length - 1]
     size = length - 1
     k = 0
@@ -262,9 +259,9 @@ def _pop(desk: Any, length: Any) -> Any:
         down = 2 * k + 1
         if down >= size:
             break
-        if down + 1 < size and desk.price[queue[down + 1]] < desk.price[queue[down]]:
+        if down + 1 < size and price[queue[down + 1]] < price[queue[down]]:
             down += 1
-        if desk.price[last] <= desk.price[queue[down]]:
+        if price[last] <= price[queue[down]]:
             break
         queue[k] = queue[down]
         k = down
@@ -272,35 +269,29 @@ def _pop(desk: Any, length: Any) -> Any:
 
 
 @numba.njit(cache=True, nogil=True, error_model="numpy")
-def _meant(f: Any, desk: Any, s: Any, c: Any, wanted: Any, ample: Any) -> Any:
-    """Let contact c send up to ``wanted`` more bits; how many it can.
-
-    ``ample``: as many bits have been on board all the time. Else none may be sent before it is stored.
-    """
+def _left(f: Any, desk: Any, s: Any, c: Any) -> Any:
+    """How many more bits contact c can send, besides what it and the satellite's others are meant to."""
     begin = f.contact_start[c]
+    end = f.contact_end[c]
     own = desk.meant[c] / f.carries[c]
     room = desk.most[c] - own
     share = 1.0 - own
-    amount = wanted
-    if f.meets[c]:
-        for k in range(f.contact_at[s], f.contact_at[s + 1]):
-            d = f.contact_of[k]
-            if d != c and f.contact_start[d] < f.contact_end[c] and begin < f.contact_end[d]:
+    gone = 0.0
+    left = 1e300
+    for k in range(f.contact_at[s], f.contact_at[s + 1]):
+        d = f.contact_of[k]
+        if d != c:
+            if desk.meant[d] <= 0.0:
+                continue
+            if f.contact_start[d] < end and begin < f.contact_end[d]:
                 share -= desk.meant[d] / f.carries[d]
                 if f.twin[c]:
                     room -= desk.meant[d] / f.carries[d]
-    if not ample:
-        gone = 0.0
-        for k in range(f.contact_at[s], f.contact_at[s + 1]):
-            d = f.contact_of[k]
-            gone += desk.meant[d]
-            if d == c or (desk.meant[d] > 0.0 and f.contact_start[d] >= begin):
-                amount = min(amount, desk.stored[d] - gone)
-    amount = min(amount, min(room, share) * f.carries[c])
-    if amount <= _SAME * f.carries[c]:
-        return 0.0
-    desk.meant[c] += amount
-    return amount
+        gone += desk.meant[d]
+        if f.contact_start[d] >= begin:
+            left = min(left, desk.stored[d] - gone)
+    left = min(left, min(room, share) * f.carries[c])
+    return left if left > _SAME * f.carries[c] else 0.0
 
 
 @numba.njit(cache=True, nogil=True, error_model="numpy")
@@ -310,71 +301,59 @@ def _sparing(f: Any, desk: Any, s: Any, m: Any) -> Any:
     Each time the store would be too full, the cheapest of the contacts before send what is too much: of all
     ways to send in time, the one with the least price.
     """
-    first = f.contact_at[s]
-    last = f.contact_at[s + 1]
-    for k in range(first, last):
+    queue = desk.queue
+    price = desk.price
+    for k in range(f.contact_at[s], f.contact_at[s + 1]):
         desk.meant[f.contact_of[k]] = 0.0
     held = f.stored[s]
     size = f.size[s]
     gone = 0.0
     length = 0
-    code = 0
+    now = -1
+    left = 0.0
     k = 0
     for e in range(f.event_at[s], f.event_at[s + 1]):
         kind = f.kind[e]
         if kind == 1:
             continue
         at = f.event_s[e]
-        while k < m and f.end[desk.nodes[k]] <= at:
-            held += f.bits[desk.nodes[k]]
-            while held - gone > size:
-                if length == 0:
-                    if held - gone > size * (1.0 + 0.5 * _SLACK):
-                        desk.fault[0] = f.end[desk.nodes[k]]
-                        code = 1
-                    break
-                c = desk.queue[0]
-                wanted = held - gone - size
-                amount = _meant(f, desk, s, c, wanted, f.stored[s] >= gone + wanted)
-                gone += amount
-                if amount < wanted:
-                    _pop(desk, length)
-                    length -= 1
-                else:
-                    break
-            if code != 0:
-                break
-            k += 1
-        if code != 0:
-            break
-        if kind == 2:
-            desk.stored[f.contact[e]] = held
-        elif kind == 0:
-            c = f.contact[e]
-            if desk.most[c] > _SAME:
-                _push(desk, length, c)
-                length += 1
-    if code == 0 and f.deliver:
-        while held > gone:
-            if length == 0:
-                if held - gone > _SLACK * max(size, 1.0):
-                    desk.fault[0] = f.event_s[f.event_at[s + 1] - 1]
-                    code = 2
-                break
-            c = desk.queue[0]
-            wanted = held - gone
-            amount = _meant(f, desk, s, c, wanted, f.stored[s] >= gone + wanted)
-            gone += amount
-            if amount < wanted:
-                _pop(desk, length)
-                length -= 1
+        while True:
+            most = size
+            if k < m and f.end[desk.nodes[k]] <= at:
+                held += f.bits[desk.nodes[k]]
+            elif kind == 3 and f.deliver:
+                most = 0.0
             else:
                 break
-    if code == 0:
-        for k in range(first, last):
-            c = f.contact_of[k]
-            desk.most[c] = min(desk.most[c], desk.meant[c] / f.carries[c]) if desk.meant[c] > 0.0 else 0.0
-    return code
+            while held - gone > most:
+                if length == 0:
+                    if held - gone > most + 0.5 * _SLACK * max(size, 1.0):
+                        desk.fault[0] = f.end[desk.nodes[k]] if k < m else at
+                        return 1 if k < m else 2
+                    break
+                if queue[0] != now:
+                    now = queue[0]
+                    left = _left(f, desk, s, now)
+                amount = min(left, held - gone - most)
+                desk.meant[now] += amount
+                gone += amount
+                left -= amount
+                if left <= _SAME * f.carries[now]:
+                    _pop(queue, price, length)
+                    length -= 1
+                    now = -1
+            if k >= m:
+                break
+            k += 1
+        if kind == 2:
+            desk.stored[f.contact[e]] = held
+        elif kind == 0 and desk.most[f.contact[e]] > _SAME:
+            _push(queue, price, length, f.contact[e])
+            length += 1
+    for k in range(f.contact_at[s], f.contact_at[s + 1]):
+        c = f.contact_of[k]
+        desk.most[c] = min(desk.most[c], desk.meant[c] / f.carries[c]) if desk.meant[c] > 0.0 else 0.0
+    return 0
 
 
 @numba.njit(cache=True, nogil=True, error_model="numpy")

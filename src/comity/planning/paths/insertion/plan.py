@@ -107,7 +107,6 @@ def facts(problem: PathProblem) -> tuple[kernels.Facts, int]:
         contact_of=contact_of,
         contact_start=np.zeros(0) if contacts is None else np.ascontiguousarray(contacts.start_s),
         contact_end=np.zeros(0) if contacts is None else np.ascontiguousarray(contacts.end_s),
-        meets=_meeting(contacts, contact_of),
         carries=np.zeros(0) if contacts is None else contacts.bits.astype(np.float64),
         whole=contacts is not None and not contacts.shared,
         line_at=line_at,
@@ -125,22 +124,6 @@ def _twins(contacts: Contacts | None, line_at: IntArray, line: IntArray) -> NDAr
     _, place, count = np.unique(pairs, axis=0, return_inverse=True, return_counts=True)
     found = np.zeros(len(contacts), np.bool_)
     found[who[count[place.ravel()] > 1]] = True
-    return found
-
-
-def _meeting(contacts: Contacts | None, in_order: IntArray) -> NDArray[np.bool_]:
-    """Whether the satellite of each contact has another one at the same time, (c,)."""
-    found = np.zeros(0 if contacts is None else len(contacts), np.bool_)
-    if contacts is None:
-        return found
-    last = -1
-    for c in in_order.tolist():
-        if last >= 0 and contacts.satellite[last] == contacts.satellite[c]:
-            if contacts.start_s[c] < contacts.end_s[last]:
-                found[c] = found[last] = True
-            if contacts.end_s[last] > contacts.end_s[c]:
-                continue
-        last = c
     return found
 
 

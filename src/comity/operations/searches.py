@@ -1,0 +1,96 @@
+"""Searches for opportunities that are answered later: kept, run by whoever does the work, cancelled."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+
+from comity.core import ComityError, Epoch, Executor, InputError, StateError
+from comity.fleet import Request
+from comity.operations.asked import Asked, OpportunitySearch, SearchStatus, SearchStatusCode
+from comity.operations.orders import find_opportunities
+from comity.operations.ports import Store
+from comity.orbits import Trajectory
+
+_NEXT: dict[SearchStatusCode, frozenset[SearchStatusCode]] = {
+    "received": frozenset({"in_progress", "cancelled", "failed"}),
+    "in_progress": frozenset({"completed", "failed", "cancelled"}),
+}
+
+
+def open_search(
+    store: Store, request: Request, asked: Asked, *, licensed: bool, now: Epoch
+) -> OpportunitySearch:
+    """Keep a drafted request, the words it was asked in and a search for its opportunities."""
+    with store.begin() as work:
+        kept = replace(request, id=work.next_id("request"))
+        work.requests.put(kept)
+        work.asked.put(replace(asked, request=kept.id))
+        search = OpportunitySearch(
+            id=work.next_id("search"),
+            request=kept.id,
+            customer=asked.customer,
+            product=asked.product,
+            licensed=licensed,
+            created=now,
+            statuses=(SearchStatus(at=now, code="received"),),
+        )
+        work.searches.put(search)
+        return search
+
+
+def run_search(
+    store: Store,
+    search_id: str,
+    *,
+    now: Epoch,
+    executor: Executor | None = None,
+    trajectories: Mapping[int, Trajectory] | None = None,
+) -> OpportunitySearch:
+    """Find what a search asks for; one that has ended is left as it is, one that was begun begins again.
+
+    What cannot be searched (no instrument suits, the interval is over) fails with its reason.
+    """
+    search = _advance(store, search_id, now, "in_progress")
+    if search.status != "in_progress":
+        return search
+    try:
+        found = find_opportunities(
+            store, search.request, now=now, executor=executor, trajectories=trajectories
+        )
+    except (InputError, StateError) as error:
+        return _advance(store, search_id, now, "failed", "not-possible", str(error))
+    text = f"{len(found.windows):,} windows in {found.interval.iso()}"
+    return _advance(store, search_id, now, "completed", None, text)
+
+
+def fail_search(store: Store, search_id: str, *, now: Epoch, error: ComityError) -> OpportunitySearch:
+    """Say that the search could not be run at all."""
+    return _advance(store, search_id, now, "failed", "server-error", str(error))
+
+
+def cancel_search(store: Store, search_id: str, *, now: Epoch, reason: str = "") -> OpportunitySearch:
+    """The customer's cancellation; raises :class:`StateError` for a search that has ended."""
+    text = reason or "cancelled by the customer"
+    search = _advance(store, search_id, now, "cancelled", "cancelled", text)
+    if search.status != "cancelled":
+        raise StateError(f"{search_id} is already {search.status}: there is nothing to cancel")
+    return search
+
+
+def _advance(
+    store: Store,
+    search_id: str,
+    at: Epoch,
+    code: SearchStatusCode,
+    reason_code: str | None = None,
+    text: str | None = None,
+) -> OpportunitySearch:
+    """The search with one more status where that may follow, else as it is."""
+    with store.begin() as work:
+        search = work.searches.get(search_id)
+        if code in _NEXT.get(search.status, frozenset()):
+            entry = SearchStatus(at=at, code=code, reason_code=reason_code, reason_text=text)
+            search = replace(search, statuses=(*search.statuses, entry))
+            work.searches.put(search)
+        return search

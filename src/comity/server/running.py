@@ -1,0 +1,98 @@
+"""Running the application: the listening socket, the ready line, the log, a graceful end."""
+
+from __future__ import annotations
+
+import json
+import logging
+import socket
+import sys
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import structlog
+import uvicorn
+from fastapi import FastAPI
+
+from comity.core import InputError
+
+#: Connections under way at once; more are answered 503 by uvicorn itself.
+_CONNECTIONS = 2000
+_GRACE_S = 30
+
+
+def listen(host: str, port: int) -> socket.socket:
+    """A socket bound to ``host`` and ``port`` (0: any free one); raises :class:`InputError`."""
+    if not 0 <= port <= 65_535:
+        raise InputError(f"port {port} is outside 0…65535")
+    try:
+        family, kind, number, _, address = socket.getaddrinfo(
+            host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
+        )[0]
+        made = socket.socket(family, kind, number)
+    except (OSError, UnicodeError) as error:
+        raise InputError(f"host {host!r} is no address of this machine: {error}") from error
+    made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        made.bind(address)
+    except OSError as error:
+        made.close()
+        raise InputError(
+            f"cannot listen on {host}:{port}: {error.strerror or error}; choose another --port"
+        ) from error
+    return made
+
+
+def log_to_stderr(level: str = "info") -> None:
+    """One JSON object a line on standard error."""
+    structlog.configure(
+        processors=[
+            structlog.contextvars.merge_contextvars,
+            structlog.processors.add_log_level,
+            structlog.processors.TimeStamper(fmt="iso", utc=True),
+            structlog.processors.format_exc_info,
+            structlog.processors.JSONRenderer(),
+        ],
+        wrapper_class=structlog.make_filtering_bound_logger(getattr(logging, level.upper(), logging.INFO)),
+        logger_factory=structlog.WriteLoggerFactory(file=sys.stderr),
+        cache_logger_on_first_use=False,
+    )
+
+
+class _Server(uvicorn.Server):
+    """Says when it is ready."""
+
+    def __init__(self, config: uvicorn.Config, ready: Callable[[], None]) -> None:
+        super().__init__(config)
+        self._ready = ready
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """As uvicorn's, then the ready call."""
+        await super().startup(sockets=sockets)
+        if self.started and not self.should_exit:
+            self._ready()
+
+
+def run(
+    app: FastAPI, listening: socket.socket, ready: Mapping[str, Any], *, trusted_proxies: str = ""
+) -> None:
+    """Serve until asked to stop; ``ready`` is printed as one JSON line once requests are answered.
+
+    ``trusted_proxies``: addresses (comma-separated) whose ``X-Forwarded-For`` is believed.
+    """
+    config = uvicorn.Config(
+        app,
+        access_log=False,
+        log_config=None,
+        server_header=False,
+        proxy_headers=bool(trusted_proxies),
+        forwarded_allow_ips=trusted_proxies or None,
+        limit_concurrency=_CONNECTIONS,
+        timeout_graceful_shutdown=_GRACE_S,
+        lifespan="on",
+    )
+
+    def tell() -> None:
+        sys.stdout.write(json.dumps(dict(ready), ensure_ascii=False) + "\n")
+        sys.stdout.flush()
+
+    _Server(config, tell).run(sockets=[listening])

@@ -1,0 +1,285 @@
+"""Searches that are answered later: their records, histories and answers."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import Annotated, Any
+
+import structlog
+from fastapi import APIRouter, Request, Response
+
+from comity.core import ComityError, Interval, StateError, UnknownIdError
+from comity.operations import (
+    Asked,
+    OpportunitySearch,
+    SearchStatus,
+    UnitOfWork,
+    cancel_search,
+    fail_search,
+    run_search,
+)
+from comity.server.dependencies import scoped
+from comity.server.identity.caller import Caller
+from comity.server.operator import Operator
+from comity.server.problems import FieldError, responses
+from comity.server.stapi import wire
+from comity.server.stapi.documents import GEOJSON, Addresses, json_response, link, time_text
+from comity.server.stapi.paging import (
+    DEFAULT_LIMIT,
+    Next,
+    PageLimit,
+    in_order,
+    newest_first,
+    next_link,
+    token,
+    token_value,
+)
+
+#: Who turns a kept search into a page of its answer: (search, asked, start, limit) → document.
+Answer = Callable[[UnitOfWork, OpportunitySearch, Asked, int, int], tuple[list[dict[str, Any]], int]]
+
+
+class Runner:
+    """Does searches in threads of this process, and begins again those that another left unfinished."""
+
+    def __init__(self, operator: Operator, run: Callable[[str], object], threads: int = 1) -> None:
+        self._operator = operator
+        self._run = run
+        self._threads = threads
+        self._pool: ThreadPoolExecutor | None = None
+        self._lock = threading.Lock()
+
+    def submit(self, search_id: str) -> None:
+        """Do this search when a thread is free."""
+        with self._lock:
+            if self._pool is None:
+                self._pool = ThreadPoolExecutor(self._threads, thread_name_prefix="search")
+            self._pool.submit(self._one, search_id)
+
+    def resume(self) -> None:
+        """Take up what was kept and not finished: what a killed process leaves behind."""
+        with self._operator.store.begin() as work:
+            left = [s for status in ("in_progress", "received") for s in work.searches.all(status=status)]
+        for search in left:
+            self.submit(search.id)
+
+    def stop(self) -> None:
+        """Begin no more; those under way end by themselves, the rest is taken up at the next start."""
+        with self._lock:
+            pool, self._pool = self._pool, None
+        if pool is not None:
+            pool.shutdown(wait=True, cancel_futures=True)
+
+    def _one(self, search_id: str) -> None:
+        try:
+            self._run(search_id)
+        except ComityError as error:
+            structlog.get_logger("comity.server").error("search failed", search=search_id, exc_info=error)
+            fail_search(self._operator.store, search_id, now=self._operator.now(), error=error)
+        except Exception:  # noqa: BLE001 - whatever it was, the search must say that it failed
+            structlog.get_logger("comity.server").exception("search failed", search=search_id)
+            failure = ComityError("the server could not do this; its log says why")
+            fail_search(self._operator.store, search_id, now=self._operator.now(), error=failure)
+
+
+def search_of(work: UnitOfWork, caller: Caller, id: str) -> OpportunitySearch:
+    """The search, if the caller may see it; another's is unknown."""
+    search = work.searches.get(id)
+    if not caller.sees(search.customer):
+        raise UnknownIdError("search", id)
+    return search
+
+
+def status_document(status: SearchStatus, links: list[dict[str, Any]]) -> dict[str, Any]:
+    """A STAPI Opportunity Search Status."""
+    made: dict[str, Any] = {"timestamp": time_text(status.at), "status_code": status.code}
+    if status.reason_code is not None:
+        made["reason_code"] = status.reason_code
+    if status.reason_text is not None:
+        made["reason_text"] = status.reason_text
+    return {**made, "links": links}
+
+
+def record_document(
+    search: OpportunitySearch, asked: Asked, interval: Interval, at: Addresses
+) -> dict[str, Any]:
+    """A STAPI Opportunity Search Record.
+
+    ``request`` is the specification's field; ``opportunity_request`` what its reference server calls it, with
+    the interval closed.
+    """
+    request: dict[str, Any] = {"datetime": asked.datetime, "geometry": dict(asked.geometry)}
+    if asked.filter is not None:
+        request["filter"] = dict(asked.filter)
+    here = at("searches", "opportunities", search.id)
+    results = link(
+        "opportunities", at("products", search.product, "opportunities", search.id), GEOJSON, "What was found"
+    )
+    done = [results] if search.status == "completed" else []
+    links = [link("self", here), link("monitor", at("searches", "opportunities", search.id, "statuses"))]
+    links.append(link("product", at("products", search.product)))
+    if search.status in ("received", "in_progress"):
+        links.append(link("cancel", at("searches", "opportunities", search.id, "cancel"), method="POST"))
+    return {
+        "id": search.id,
+        "product_id": search.product,
+        "request": request,
+        "opportunity_request": {**request, "datetime": interval.iso()},
+        "status": status_document(search.statuses[-1], done),
+        "links": [*links, *done],
+    }
+
+
+def router(operator: Operator, at: Addresses, answer: Answer) -> APIRouter:
+    """``/searches/opportunities`` and the answers below products."""
+    routes = APIRouter(tags=["STAPI opportunities"])
+    reader = scoped("opportunities")
+
+    @routes.get(
+        "/searches/opportunities",
+        operation_id="listSearches",
+        summary="Own searches, newest first",
+        responses={200: {"model": wire.SearchRecords}, **responses(400, 401, 403)},
+    )
+    def searches(
+        caller: Annotated[Caller, reader], limit: PageLimit = DEFAULT_LIMIT, next: Next = None
+    ) -> Response:
+        only = {} if caller.sees_all else {"customer": caller.tenant}
+        with operator.store.begin() as work:
+            found, following = newest_first(
+                lambda count, before: work.searches.page(count, before=before, **only),
+                limit,
+                next,
+                lambda s: s.id,
+            )
+            records = [_record(work, search, at) for search in found]
+        here = at("searches", "opportunities")
+        links = [link("self", here), link("root", at()), *next_link(here, limit, following)]
+        return json_response({"search_records": records, "links": links})
+
+    @routes.get(
+        "/searches/opportunities/{search_id}",
+        operation_id="getSearch",
+        summary="A search",
+        responses={200: {"model": wire.SearchRecord}, **responses(401, 403, 404)},
+    )
+    def search(search_id: str, caller: Annotated[Caller, reader]) -> Response:
+        with operator.store.begin() as work:
+            return json_response(_record(work, search_of(work, caller, search_id), at))
+
+    @routes.get(
+        "/searches/opportunities/{search_id}/statuses",
+        operation_id="listSearchStatuses",
+        summary="A search's history, oldest first",
+        responses={200: {"model": wire.SearchStatuses}, **responses(400, 401, 403, 404)},
+    )
+    def statuses(
+        search_id: str,
+        caller: Annotated[Caller, reader],
+        limit: PageLimit = DEFAULT_LIMIT,
+        next: Next = None,
+    ) -> Response:
+        with operator.store.begin() as work:
+            found = search_of(work, caller, search_id)
+        entries, following = in_order(list(found.statuses), limit, next)
+        here = at("searches", "opportunities", search_id, "statuses")
+        links = [link("self", here), link("search-record", at("searches", "opportunities", search_id))]
+        return json_response(
+            {
+                "statuses": [status_document(entry, []) for entry in entries],
+                "links": [*links, *next_link(here, limit, following)],
+            }
+        )
+
+    @routes.post(
+        "/searches/opportunities/{search_id}/cancel",
+        operation_id="cancelSearch",
+        summary="Cancel a search",
+        responses={200: {"model": wire.SearchRecord}, **responses(400, 401, 403, 404, 409)},
+    )
+    def cancel(
+        search_id: str, caller: Annotated[Caller, reader], body: wire.CancelBody | None = None
+    ) -> Response:
+        """A search that has ended answers 409."""
+        with operator.store.begin() as work:
+            search_of(work, caller, search_id)
+        reason = body.reason if body else ""
+        cancelled = cancel_search(operator.store, search_id, now=operator.now(), reason=reason)
+        with operator.store.begin() as work:
+            return json_response(_record(work, cancelled, at))
+
+    @routes.get(
+        "/products/{product_id}/opportunities/{collection_id}",
+        operation_id="getOpportunities",
+        summary="What a search found",
+        responses={200: {"model": wire.Opportunities}, **responses(400, 401, 403, 404, 409)},
+    )
+    def results(
+        product_id: str,
+        collection_id: str,
+        request: Request,
+        caller: Annotated[Caller, reader],
+        limit: PageLimit = DEFAULT_LIMIT,
+        next: Next = None,
+    ) -> Response:
+        """409 while the search is under way, or where it failed."""
+        with operator.store.begin() as work:
+            found = search_of(work, caller, collection_id)
+            if found.product != product_id:
+                raise UnknownIdError("opportunity collection", collection_id)
+            if found.status != "completed":
+                why = found.statuses[-1].reason_text
+                raise StateError(f"{collection_id} is {found.status}{f': {why}' if why else ''}")
+            asked = work.asked.get(found.request)
+            document = answer_page(work, answer, found, asked, limit, next, at)
+        return json_response(document, media_type=GEOJSON)
+
+    return routes
+
+
+def answer_page(
+    work: UnitOfWork,
+    answer: Answer,
+    search: OpportunitySearch,
+    asked: Asked,
+    limit: int,
+    given: str | None,
+    at: Addresses,
+) -> dict[str, Any]:
+    """The Opportunity Collection of a completed search."""
+    start = token_value(given, "from", int, "query.next") or 0
+    if start < 0:
+        raise FieldError(
+            "this is no token of a page: follow the link 'next'", field="query.next", value=given
+        )
+    features, total = answer(work, search, asked, start, limit)
+    here = at("products", search.product, "opportunities", search.id)
+    following = token(**{"from": start + limit}) if start + limit < total else None
+    body: dict[str, Any] = {"datetime": asked.datetime, "geometry": dict(asked.geometry)}
+    links = [
+        link("self", here, GEOJSON),
+        link("search-record", at("searches", "opportunities", search.id)),
+        link(
+            "create-order",
+            at("products", search.product, "orders"),
+            GEOJSON,
+            "Order",
+            method="POST",
+            body={**body, "order_parameters": {}},
+        ),
+        *next_link(here, limit, following, GEOJSON),
+    ]
+    return {
+        "type": "FeatureCollection",
+        "id": search.id,
+        "features": features,
+        "numberMatched": total,
+        "links": links,
+    }
+
+
+def _record(work: UnitOfWork, search: OpportunitySearch, at: Addresses) -> dict[str, Any]:
+    interval = work.requests.get(search.request).interval
+    return record_document(search, work.asked.get(search.request), interval, at)

@@ -1,0 +1,69 @@
+"""The archive's tables: a narrow one to search, the documents apart, and each database's own index of places.
+
+``archive_items`` has a column for every queryable; ``archive_documents`` what is only read for items found.
+Places: SQLite keeps them in the R*Tree ``archive_places`` (west … east, south … north in degrees, start …
+end in days since 2000), PostgreSQL in a GiST index over ``box`` and ``int8range``, which come with it. The
+migration makes them; they are not part of the metadata.
+"""
+
+from __future__ import annotations
+
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    Column,
+    Double,
+    ForeignKey,
+    Index,
+    Integer,
+    LargeBinary,
+    String,
+    Table,
+    Text,
+)
+from sqlalchemy.dialects import postgresql
+from sqlalchemy.types import TypeEngine
+
+from comity.operations.queryables import QUERYABLES
+from comity.stores.schema import CompressedJson, metadata
+
+#: Text in the order of its code points, in every database and whatever the locale of the server.
+PlainText = Text().with_variant(postgresql.TEXT(collation="C"), "postgresql")
+_TYPES: dict[str, TypeEngine[object]] = {
+    "text": PlainText, "number": Double(), "time": BigInteger(), "flag": Boolean(),
+}  # fmt: skip
+_ALWAYS = ("id", "collection", "at_us", "start_us", "end_us")
+
+archive_items = Table(
+    "archive_items",
+    metadata,
+    Column("seq", Integer, primary_key=True, autoincrement=False),
+    Column("owner", PlainText, nullable=False),
+    Column("west", Double, nullable=False),
+    Column("south", Double, nullable=False),
+    Column("east", Double, nullable=False),
+    Column("north", Double, nullable=False),
+    Column("span_us", BigInteger, nullable=False),
+    *(
+        Column(one.column, _TYPES[one.kind], nullable=one.column not in _ALWAYS)
+        for one in QUERYABLES.values()
+        if one.kind != "geometry"
+    ),
+    Index("ix_archive_items_collection_id", "collection", "id", unique=True),
+    Index("ix_archive_items_id", "id"),
+    Index("ix_archive_items_at", "at_us", "seq"),
+    Index("ix_archive_items_owner_at", "owner", "at_us", "seq"),
+    Index("ix_archive_items_order", "order"),
+    Index("ix_archive_items_span", "span_us"),
+)
+
+archive_documents = Table(
+    "archive_documents",
+    metadata,
+    Column("seq", Integer, ForeignKey("archive_items.seq"), primary_key=True, autoincrement=False),
+    Column("record", String(200), nullable=True),
+    Column("path", Text, nullable=False),
+    Column("digest", String(64), nullable=False),
+    Column("shape", LargeBinary, nullable=False),
+    Column("body", CompressedJson, nullable=False),
+)

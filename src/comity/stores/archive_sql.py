@@ -1,0 +1,188 @@
+"""The archive's filters and pages as SQL: a tree of known operators in, bound parameters out, never text."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import sqlalchemy as sa
+from shapely.geometry.base import BaseGeometry
+from sqlalchemy import ColumnElement
+
+from comity.operations.archive import Search, SortKey, boxes_of
+from comity.operations.filters import (
+    Always,
+    And,
+    Compare,
+    IsNull,
+    Like,
+    Node,
+    Not,
+    OneOf,
+    Or,
+    Spatial,
+    like_parts,
+)
+from comity.operations.queryables import Queryable, Value
+from comity.stores.archive_schema import archive_items as items
+
+Condition = ColumnElement[bool]
+#: Days since 2000 in µs: the R*Tree keeps 32-bit numbers, which hold a day of this century to 2 minutes.
+DAY_US = 86_400_000_000
+DAYS_FROM_US = 946_684_800_000_000
+
+
+def condition(node: Node, dialect: str, *, wanted: bool = True) -> Condition:
+    """What holds of every item of which the filter is true (``wanted``), or false (not ``wanted``).
+
+    Exact unless the filter asks for geometries: of those only the boxes are compared, and the items found
+    have to be looked at again.
+    """
+    match node:
+        case Always(value):
+            return sa.true() if value is wanted else sa.false()
+        case And(nodes):
+            each = [condition(one, dialect, wanted=wanted) for one in nodes]
+            return sa.and_(*each) if wanted else sa.or_(*each)
+        case Or(nodes):
+            each = [condition(one, dialect, wanted=wanted) for one in nodes]
+            return sa.or_(*each) if wanted else sa.and_(*each)
+        case Not(inner):
+            return condition(inner, dialect, wanted=not wanted)
+        case Spatial(op, geometry):
+            # only what is not apart is sure to overlap in boxes
+            return overlaps(geometry) if (op != "s_disjoint") is wanted else sa.true()
+        case IsNull(asked) if asked.kind == "geometry":
+            return sa.false() if wanted else sa.true()
+        case _:
+            told = _plain(node, dialect)
+            return told if wanted else sa.not_(told)
+
+
+def _plain(node: Compare | OneOf | Like | IsNull, dialect: str) -> Condition:
+    column = items.c[node.property.column]
+    match node:
+        case IsNull():
+            return column.is_(None)
+        case OneOf(_, values):
+            return column.in_(values)
+        case Like(_, pattern):
+            if dialect == "sqlite":  # its LIKE takes a and A for the same
+                return column.op("GLOB", is_comparison=True)(_glob(pattern))
+            return column.like(_like(pattern), escape="\\")
+        case Compare(op, _, value):
+            right: Any = items.c[value.column] if isinstance(value, Queryable) else value
+            compared: dict[str, Condition] = {
+                "=": column == right, "<>": column != right, "<": column < right,
+                "<=": column <= right, ">": column > right, ">=": column >= right,
+            }  # fmt: skip
+            return compared[op]
+
+
+def overlaps(area: BaseGeometry) -> Condition:
+    """The item's box meets a box of the area."""
+    c = items.c
+    return sa.or_(
+        *(
+            sa.and_(c.west <= east, c.east >= west, c.south <= north, c.north >= south)
+            for west, south, east, north in boxes_of(area)
+        )
+    )
+
+
+def near(area: BaseGeometry, search: Search, dialect: str) -> sa.CompoundSelect[int]:
+    """The ``seq`` of the items in a box of the area that overlap the search's time, by the index of places.
+
+    It may tell of a few more, as the R*Tree rounds outwards.
+    """
+    if dialect == "sqlite":
+        places = sa.table("archive_places", *map(sa.column, ("seq", "west", "east", "south", "north",
+                                                             "start_day", "end_day")))  # fmt: skip
+        time = []
+        if search.start_us is not None:
+            time.append(places.c.end_day >= (search.start_us - DAYS_FROM_US) / DAY_US)
+        if search.end_us is not None:
+            time.append(places.c.start_day <= (search.end_us - DAYS_FROM_US) / DAY_US)
+        each = [
+            sa.select(places.c.seq).where(
+                places.c.west <= east, places.c.east >= west, places.c.south <= north,
+                places.c.north >= south, *time,
+            )
+            for west, south, east, north in boxes_of(area)
+        ]  # fmt: skip
+        return sa.union(*each)
+    # as the index is written, or PostgreSQL does not know it again
+    placed = sa.text(
+        "box(point(archive_items.west, archive_items.south), point(archive_items.east, archive_items.north))"
+        " && box(point(:west, :south), point(:east, :north))"
+    )
+    timed = sa.text(
+        "int8range(archive_items.start_us, archive_items.end_us, '[]')"
+        " && int8range(CAST(:start AS bigint), CAST(:end AS bigint), '[]')"
+    )
+    limits = () if search.start_us is None and search.end_us is None else (
+        timed.bindparams(start=search.start_us, end=search.end_us),
+    )  # fmt: skip
+    each = [
+        sa.select(items.c.seq).where(_bound(placed, number, bounds), *limits)
+        for number, bounds in enumerate(boxes_of(area))
+    ]
+    return sa.union(*each)
+
+
+def _bound(text: sa.TextClause, number: int, bounds: tuple[float, float, float, float]) -> sa.TextClause:
+    names = ("west", "south", "east", "north")
+    renamed = text.text
+    for name in names:
+        renamed = renamed.replace(f":{name}", f":{name}_{number}")
+    values = {f"{name}_{number}": value for name, value in zip(names, bounds, strict=True)}
+    return sa.text(renamed).bindparams(**values)
+
+
+def ordering(sort: Sequence[SortKey], table: sa.FromClause = items) -> list[ColumnElement[Any]]:
+    """The order of a search; items without a property last, ties as they were added, or the reverse."""
+    keys: list[ColumnElement[Any]] = []
+    for key in sort:
+        column = table.c[key.property.column]
+        if column.nullable:
+            keys.append(column.is_(None))
+        keys.append(column.desc() if key.descending else column.asc())
+    return [*keys, table.c.seq.desc() if sort[0].descending else table.c.seq.asc()]
+
+
+def after(
+    sort: Sequence[SortKey], values: Sequence[Value], number: int, table: sa.FromClause = items
+) -> Condition:
+    """What comes after the item with these values of the sort keys."""
+    later: list[Condition] = []
+    same: list[Condition] = []
+    for key, value in zip(sort, values, strict=True):
+        column = table.c[key.property.column]
+        if value is None:
+            same.append(column.is_(None))
+            continue
+        beyond = column < value if key.descending else column > value
+        if column.nullable:
+            beyond = sa.or_(beyond, column.is_(None))
+        later.append(sa.and_(*same, beyond))
+        same.append(column == value)
+    seq = table.c.seq < number if sort[0].descending else table.c.seq > number
+    rest = sa.or_(*later, sa.and_(*same, seq))
+    first, value = table.c[sort[0].property.column], values[0]
+    if first.nullable or value is None:
+        return rest
+    # says nothing new, but tells the database where in its index to begin
+    return sa.and_(first <= value if sort[0].descending else first >= value, rest)
+
+
+def _glob(pattern: str) -> str:
+    wild = {"%": "*", "_": "?"}
+    return "".join(
+        wild[one] if is_wild else f"[{one}]" if one in "*?[" else one for one, is_wild in like_parts(pattern)
+    )
+
+
+def _like(pattern: str) -> str:
+    return "".join(
+        one if is_wild or one not in "%_\\" else f"\\{one}" for one, is_wild in like_parts(pattern)
+    )
