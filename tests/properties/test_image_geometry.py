@@ -89,7 +89,10 @@ def test_location_closes_and_stays_on_the_line_of_sight(model: CameraModel, seed
     u, v = model.project(lon, lat, height)
     assert np.hypot(u - column, v - row).max() < 1e-3
     position, direction = model.lines_of_sight(column, row)
-    sight = geodetic_to_ecef(lon, lat, height) - position
+    ground = geodetic_to_ecef(lon, lat, height)
+    light_s = np.linalg.norm(ground - position, axis=-1) / 299_792_458.0
+    # where it lay when light left it: the Earth turns 7.292115e-5 rad/s
+    sight = geodetic_to_ecef(lon - np.degrees(7.292115e-5 * light_s), lat, height) - position
     across = np.linalg.norm(np.cross(sight, direction), axis=-1)
     assert across.max() < 1e-5
     assert (np.sum(sight * direction, axis=-1) > 0.0).all()

@@ -9,6 +9,7 @@ import re
 from pathlib import Path
 
 from comity.access import published as access
+from comity.imagery import published as imagery
 from comity.orbits import published as orbits
 
 PAGE = Path(__file__).resolve().parents[2] / "docs" / "validation.md"
@@ -20,7 +21,7 @@ TABLE = re.compile(
 def main():
     rows = "".join(
         f"| {one.figure} | {one.source} | {one.tolerance:g} {one.unit} | {one.difference:.2g} {one.unit} |\n"
-        for package in (orbits, access)
+        for package in (orbits, access, imagery)
         for check in package.checks()
         for one in check.run()
     )

@@ -16,11 +16,14 @@ from comity.access import published as access
 from comity.cli import validate as command
 from comity.cli.main import build_app
 from comity.core import Check, Comparison, compared
+from comity.imagery import published as imagery
 from comity.orbits import published as orbits
 
 PAGE = Path(__file__).resolve().parents[2] / "docs" / "validation.md"
-CHECKS = {f"orbits {one.name}": one for one in orbits.checks()} | {
-    f"access {one.name}": one for one in access.checks()
+CHECKS = {
+    f"{name} {one.name}": one
+    for name, package in (("orbits", orbits), ("access", access), ("imagery", imagery))
+    for one in package.checks()
 }
 ROW = re.compile(
     r"^\| (?P<figure>[^|]+) \| (?P<source>[^|]+) \| (?P<tolerance>\S+) (?P<unit>\S+) \| "

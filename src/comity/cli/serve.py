@@ -90,8 +90,8 @@ def serve(
             _load(place, load_programme("joint-eo"))
         elif "://" not in place and not Path(place).expanduser().exists():
             raise InputError(
-                f"there is no database {place}: start one with 'comity programme use FILE --db {place}', or try "
-                "'comity serve --demo'"
+                f"there is no database {place}: start one with 'comity programme use FILE --db "
+                f"{place}', or try 'comity serve --demo'"
             )
         clock = None if now is None else FixedClock(Epoch.from_iso(now))
         log_to_stderr(log)

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from comity.core import Check
 
 #: Packages with a module ``published`` that offers ``checks()``.
-PACKAGES = ("orbits", "access")
+PACKAGES = ("orbits", "access", "imagery")
 
 
 def validate(

@@ -116,6 +116,7 @@ def process_one(
         relief,
         write_text(folder / "area.geojson", json.dumps(mapping(area))),
         folder / "product",
+        id=best.activity.id,
         facts=SceneFacts(order=best.item.order, providers=((programme.title, "licensor"),)),
     )
     progress(8, 8, made.id)

@@ -10,6 +10,7 @@ from shapely.geometry.base import BaseGeometry
 
 from comity.core import Progress, silent
 from comity.imagery import JoinedFiles, common_bands, join_items, write_catalogue
+from comity.operations.archiving import index_deliveries
 from comity.operations.ports import Store, UnitOfWork
 from comity.operations.records import ItemRecord
 from comity.services import OrderTask
@@ -63,9 +64,12 @@ def make_mosaics(
 
 
 def list_products(work: UnitOfWork, folder: Path) -> Path:
-    """Write the catalogue of everything delivered into ``folder``, mosaics with it."""
+    """Write the catalogue of everything delivered into ``folder``, mosaics with it, and index it for search."""
     items = [folder / item.path for item in work.items.all()]
-    return write_catalogue(folder / "stac", [*items, *mosaic_items(folder)], title=work.programme().title)
+    mosaics = list(mosaic_items(folder))
+    written = write_catalogue(folder / "stac", [*items, *mosaics], title=work.programme().title)
+    index_deliveries(work, folder, mosaics)
+    return written
 
 
 def mosaic_items(folder: Path) -> Iterable[Path]:

@@ -177,7 +177,8 @@ def _withhold(
         raise InputError(f"the interval ends at {interval.end}, which is before now ({now})")
     if interval.duration_s > MAX_WITHHELD_S:
         raise InputError(
-            f"{interval.duration_s / 86_400:,.0f} days are withheld, the limit is {MAX_WITHHELD_S / 86_400:.0f}"
+            f"{interval.duration_s / 86_400:,.0f} days are withheld, the limit is "
+            f"{MAX_WITHHELD_S / 86_400:.0f}"
         )
     made = Withheld(
         id=work.next_id("withheld"),

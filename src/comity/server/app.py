@@ -11,10 +11,14 @@ from comity import __version__
 from comity.server import front, problems
 from comity.server.health import router as health
 from comity.server.identity.routes import router as identity_routes
+from comity.server.jobs import Background
+from comity.server.jobs import router as jobs
 from comity.server.openapi import complete
 from comity.server.operator import Operator
 from comity.server.operator_api import router as operator_api
 from comity.server.settings import Settings
+from comity.server.stapi import router as stapi
+from comity.server.webhooks import router as webhooks
 
 
 def create_app(operator: Operator, settings: Settings | None = None) -> FastAPI:
@@ -44,7 +48,12 @@ def create_app(operator: Operator, settings: Settings | None = None) -> FastAPI:
     app.include_router(health(operator, settings))
     app.include_router(identity_routes(operator, settings))
     # Areas: one line each.
+    app.include_router(stapi(operator, settings))
     app.include_router(operator_api(operator, settings))
+    background = Background(operator, settings)
+    app.state.background = background
+    app.include_router(jobs(operator, settings, background))
+    app.include_router(webhooks(operator, settings, background))
     complete(app, settings)
     front.install(app, operator, settings)
     return app

@@ -1,10 +1,11 @@
-"""What every request passes before any route: id, caller, limits, idempotency, audit, headers, log, metrics."""
+"""What every request passes before any route: id, caller, limits, idempotency, audit, log, metrics."""
 
 from __future__ import annotations
 
 import asyncio
 import hashlib
 import re
+import sys
 import time
 from collections.abc import Awaitable, Callable, MutableMapping
 from functools import partial
@@ -25,6 +26,7 @@ from comity.server.limits import RateLimit
 from comity.server.metrics import Metrics
 from comity.server.operator import Operator
 from comity.server.problems import (
+    HEADERS,
     BusyError,
     FieldError,
     TooLargeError,
@@ -47,14 +49,6 @@ MAX_QUERY = 16_384
 #: An answer larger than this is not kept for replay; no route that changes anything answers so much.
 _MAX_KEPT = 4 * 2**20
 _KEPT_HEADERS = ("location", "preference-applied", "link")
-
-HEADERS = {
-    "X-Content-Type-Options": "nosniff",
-    "X-Frame-Options": "DENY",
-    "Referrer-Policy": "no-referrer",
-    "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'",
-    "Cross-Origin-Resource-Policy": "same-origin",
-}
 
 
 def install(app: FastAPI, operator: Operator, settings: Settings) -> None:
@@ -102,20 +96,19 @@ class Front:
             await self._serve(scope, receive, answer)
         except ComityError as error:
             await self._refuse(error, scope, receive, answer)
-        except Exception:
-            self._log.exception("failed", request_id=id, method=scope["method"], path=scope["path"])
-            await self._refuse(ComityError("unforeseen"), scope, receive, answer)
         finally:
             self._metrics.under_way.dec()
             took_s = time.perf_counter() - started
-            self._tell(scope, answer.status or 499, took_s)
+            # What nobody foresaw goes up to Starlette, which answers as `problems.install` says.
+            failed = 499 if sys.exception() is None else 500
+            self._tell(scope, answer.status or failed, took_s)
 
     async def _refuse(self, error: ComityError, scope: Scope, receive: Receive, answer: _Answer) -> None:
         if answer.status is None:  # else its answer has begun, and can only be cut
             await problem_of(error, f"urn:uuid:{scope['state']['request_id']}")(scope, receive, answer)
 
     def _tell(self, scope: Scope, status: int, took_s: float) -> None:
-        route = getattr(scope.get("route"), "path", None) or "none"
+        route = _template(scope)
         who: Caller | None = scope["state"].get("caller")
         self._metrics.requests.labels(scope["method"], route, str(status)).inc()
         self._metrics.seconds.labels(scope["method"], route).observe(took_s)
@@ -339,7 +332,7 @@ def _check_address(scope: Scope) -> None:
     query: bytes = scope.get("query_string", b"")
     if len(query) > MAX_QUERY:
         raise FieldError(
-            f"the query has {len(query):,} characters, the limit is {MAX_QUERY:,}: use POST where there is one",
+            f"the query has {len(query):,} characters, the limit is {MAX_QUERY:,}: POST, where there is one",
             field="query",
             limit=MAX_QUERY,
         )
@@ -352,15 +345,33 @@ def _checked_key(key: str) -> str:
     key = key[1:-1] if len(key) > 2 and key[0] == key[-1] == '"' else key
     if not _KEY.fullmatch(key):
         raise FieldError(
-            "an idempotency key has 1 to 255 visible ASCII characters", field="header.Idempotency-Key", value=key,
+            "an idempotency key has 1 to 255 visible ASCII characters",
+            field="header.Idempotency-Key",
+            value=key,
             limit=255,
-        )  # fmt: skip
+        )
     return key
 
 
 def _fingerprint(scope: Scope, caller: Caller, body: bytes) -> str:
     head = [scope["method"], scope["path"], scope["query_string"].decode("latin-1"), *sorted(caller.scopes)]
     return hashlib.sha256("\0".join(head).encode() + b"\0" + body).hexdigest()
+
+
+def _template(scope: Scope) -> str:
+    """The whole template of the route that was found, ``none`` for none: what figures are kept by.
+
+    A route within a router knows its own part only; what stands before it is taken from the address.
+    """
+    template = getattr(scope.get("route"), "path_format", None)
+    if template is None:
+        return "none"
+    try:
+        filled = template.format(**scope.get("path_params", {}))
+    except (KeyError, IndexError):
+        return str(template)
+    path: str = scope["path"]
+    return f"{path.removesuffix(filled)}{template}" if path.endswith(filled) else str(template)
 
 
 def _pattern(template: str) -> re.Pattern[str]:

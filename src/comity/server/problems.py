@@ -20,6 +20,14 @@ MEDIA_TYPE = "application/problem+json"
 #: A value longer than this is shown in part.
 _SHOWN = 200
 _MAX_ERRORS = 20
+#: What every answer carries.
+HEADERS = {
+    "X-Content-Type-Options": "nosniff",
+    "X-Frame-Options": "DENY",
+    "Referrer-Policy": "no-referrer",
+    "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'",
+    "Cross-Origin-Resource-Policy": "same-origin",
+}
 
 
 class FieldError(InputError):
@@ -213,8 +221,11 @@ def install(app: FastAPI) -> None:
 
     @app.exception_handler(Exception)
     def unforeseen(request: Request, error: Exception) -> JSONResponse:
-        # Starlette logs and raises it again after this answer.
-        return problem_of(ComityError("unforeseen"), request_id(request))
+        structlog.get_logger("comity.server").error("failed", request_id=request_id(request), exc_info=error)
+        # Sent past the front, so with its headers; Starlette raises the error again after this answer.
+        answer = problem_of(ComityError("unforeseen"), request_id(request))
+        answer.headers.update({**HEADERS, "Cache-Control": "no-store"})
+        return answer
 
 
 def request_id(request: Request) -> str | None:

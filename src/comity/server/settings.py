@@ -41,8 +41,12 @@ class Settings:
     ``logins_per_minute``: attempts for each address and user. ``tries_per_minute``: bad tokens and keys for
     each address. ``token_s``: lifetime of an access token.
     ``idempotency_s``: how long the answer to an idempotency key is kept; ``lease_s``: how long a key is held
-    for a worker that does not answer. ``cors_origins``: none by default. ``public_metrics``: whether
-    ``/metrics`` needs no token.
+    for a worker that does not answer. ``job_threads``: background jobs done at once by this process, 0 for
+    none; ``job_lease_s``: how long after a worker's death its job is taken up by another.
+    ``allowed_networks``: networks that customers' webhooks and buckets may be in although they are not
+    public. ``cors_origins``: none by default. ``public_metrics``: whether
+    ``/metrics`` needs no token. ``prepare``: work out the fleet's states when the server starts, so that the
+    first customer need not wait for them.
     """
 
     base_url: str = "http://127.0.0.1:8080"
@@ -61,6 +65,10 @@ class Settings:
     cors_origins: tuple[str, ...] = ()
     issuers: tuple[ForeignIssuer, ...] = ()
     public_metrics: bool = False
+    prepare: bool = False
+    job_threads: int = 1
+    job_lease_s: float = 30.0
+    allowed_networks: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         url = urlsplit(self.base_url)

@@ -34,12 +34,12 @@ from comity.stores.archive_sql import DAY_US, DAYS_FROM_US, after, condition, ne
 from comity.stores.database import reading
 
 #: Up to how many items in an area are all looked at; more are taken in order until the page is full.
-FEW = 10_000
+FEW = 4_000
 #: Most items whose geometry is compared for one page: where few of them fit, the page is short.
 _MOST_COMPARED = 20_000
 _CHUNK = 500
 #: How far to go along the order asked for, before everything is looked through.
-_STAGES = (500, 10_000)
+_STAGES = {"sqlite": (500, 10_000), "postgresql": (500, 3_000)}
 _MAX_BATCH = 4_000
 T = TypeVar("T")
 #: Where a page begins: the sort keys' values and the number of the item before it.
@@ -153,12 +153,16 @@ class SqlArchive:
         if search.ids is not None or _asks_for_order(search):
             return lambda place, size: rows(query, place, size)
         along = _along_time(connection, search)
-        whole = query.with_hint(items, "NOT INDEXED", "sqlite")
+        whole = query
+        if self._dialect == "sqlite":
+            # by no index, for the order's sake least of all: rows far apart cost more than sorting
+            plain = ordering(search.sort, by_index=False)
+            whole = query.order_by(None).order_by(*plain).with_hint(items, "NOT INDEXED", "sqlite")
         if along is None:
             return lambda place, size: rows(whole, place, size)
 
         def staged(place: Place, size: int) -> list[sa.Row[Any]]:
-            for most in _STAGES:
+            for most in _STAGES[self._dialect]:
                 numbers = along if place is None else along.where(after(search.sort, *place, ahead))
                 chosen = _by_number(query, numbers.limit(most))
                 found = rows(chosen, None, size)
@@ -275,7 +279,7 @@ def _fitting(connection: Connection, rows: list[sa.Row[Any]], search: Search) ->
     """The rows whose geometry is as asked."""
     query = sa.select(documents.c.seq, documents.c.shape)
     told = connection.execute(query.where(documents.c.seq.in_([row.seq for row in rows])))
-    shapes = dict(told.tuples().all())
+    shapes = {row.seq: row.shape for row in told}
     grounds = shapely.from_wkb([shapes[row.seq] for row in rows])
     fits = [True] * len(rows)
     if search.area is not None:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import operator
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import sqlalchemy as sa
@@ -30,6 +31,10 @@ Condition = ColumnElement[bool]
 #: Days since 2000 in µs: the R*Tree keeps 32-bit numbers, which hold a day of this century to 2 minutes.
 DAY_US = 86_400_000_000
 DAYS_FROM_US = 946_684_800_000_000
+_OPERATORS: dict[str, Callable[[Any, Any], Any]] = {
+    "=": operator.eq, "<>": operator.ne, "<": operator.lt, "<=": operator.le, ">": operator.gt,
+    ">=": operator.ge,
+}  # fmt: skip
 
 
 def condition(node: Node, dialect: str, *, wanted: bool = True) -> Condition:
@@ -72,11 +77,8 @@ def _plain(node: Compare | OneOf | Like | IsNull, dialect: str) -> Condition:
             return column.like(_like(pattern), escape="\\")
         case Compare(op, _, value):
             right: Any = items.c[value.column] if isinstance(value, Queryable) else value
-            compared: dict[str, Condition] = {
-                "=": column == right, "<>": column != right, "<": column < right,
-                "<=": column <= right, ">": column > right, ">=": column >= right,
-            }  # fmt: skip
-            return compared[op]
+            compared: Condition = _OPERATORS[op](column, right)
+            return compared
 
 
 def overlaps(area: BaseGeometry) -> Condition:
@@ -139,13 +141,20 @@ def _bound(text: sa.TextClause, number: int, bounds: tuple[float, float, float, 
     return sa.text(renamed).bindparams(**values)
 
 
-def ordering(sort: Sequence[SortKey], table: sa.FromClause = items) -> list[ColumnElement[Any]]:
-    """The order of a search; items without a property last, ties as they were added, or the reverse."""
+def ordering(
+    sort: Sequence[SortKey], table: sa.FromClause = items, *, by_index: bool = True
+) -> list[ColumnElement[Any]]:
+    """The order of a search; items without a property last, ties as they were added, or the reverse.
+
+    ``by_index``: False keeps SQLite from taking an index for it.
+    """
     keys: list[ColumnElement[Any]] = []
     for key in sort:
         column = table.c[key.property.column]
         if column.nullable:
             keys.append(column.is_(None))
+        if not by_index:
+            column = column.op("||")("") if key.property.kind == "text" else column.op("+")(0)
         keys.append(column.desc() if key.descending else column.asc())
     return [*keys, table.c.seq.desc() if sort[0].descending else table.c.seq.asc()]
 

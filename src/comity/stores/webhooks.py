@@ -50,7 +50,7 @@ class HttpWebhooks:
         self._guard.check(url)
         moment = datetime.fromtimestamp(at.utc_unix_ns // 1_000_000_000, UTC)
         signatures = " ".join(Signer(secret).sign(id, moment, body) for secret in secrets)
-        headers = {
+        headers: dict[bytes | str, bytes | str] = {
             "Content-Type": "application/json",
             "User-Agent": f"comity/{__version__}",
             "Accept-Encoding": "identity",

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+import structlog
 from fastapi import FastAPI
 from fastapi.testclient import TestClient
 
@@ -31,6 +32,17 @@ CALLERS: dict[str, tuple[str, Role]] = {
 }
 
 
+@pytest.fixture(autouse=True)
+def plain_log() -> Iterator[None]:
+    """The log as lines of JSON, as the running server has it."""
+    structlog.configure(
+        processors=[structlog.processors.format_exc_info, structlog.processors.JSONRenderer()],
+        logger_factory=structlog.PrintLoggerFactory(),
+    )
+    yield
+    structlog.reset_defaults()
+
+
 @pytest.fixture(scope="session")
 def loaded_database(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A migrated database that runs joint-eo; copied for each test."""
@@ -45,7 +57,7 @@ def loaded_database(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture
 def settings() -> Settings:
     """Limits that no test meets by chance; a test of limits overrides this."""
-    return Settings(base_url=BASE, requests_per_minute=1e6, burst=1_000_000, logins_per_minute=1e6)
+    return Settings(base_url=BASE, requests_per_minute=1e6, burst=1_000_000, logins_per_minute=1e6, job_threads=0)
 
 
 @pytest.fixture

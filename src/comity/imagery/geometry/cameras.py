@@ -3,8 +3,8 @@
 In the focal plane rows run along +X of the camera (the way of flight) and columns along −Y (to port), so
 that an image is seen from above and not mirrored. A detector at focal-plane coordinates x, y from the
 principal point looks along (x′, y′, f) of the camera frame, x′, y′ without distortion. The line of sight is
-straight, from where the camera is at the row's time; it is corrected for aberration by the velocity over the
-ground, which holds the light time's Earth rotation too. Refraction (2 m at 30° off nadir) is left out.
+straight, from where the camera is at the row's time; it is corrected for aberration, and for what the Earth turns
+while the light is on its way (a metre). Refraction (2 m at 30° off nadir) is left out.
 """
 
 from __future__ import annotations
@@ -115,7 +115,7 @@ class CameraModel:
     exposure), seconds from the platform's epoch; ``row_period_s``: between rows; 0 for a frame, more for a
     rolling shutter. ``offset_px``: (column, row) of the full image at which the raster begins. ``band``:
     whose detectors the geometry is of; None: the nominal ones. ``aberration``: whether lines of sight are
-    corrected for it.
+    corrected for it and for the Earth's turn in the light's time.
 
     Raises :class:`InputError` when the platform's poses do not cover all rows, or the camera and row period
     contradict each other.
@@ -195,7 +195,10 @@ class CameraModel:
         return lon.reshape(shape), lat.reshape(shape)
 
     def lines_of_sight(self, column: ArrayLike, row: ArrayLike) -> tuple[Floats, Floats]:
-        """Where the camera is (…, 3) m and the way pixels look (…, 3) unit, both ITRF."""
+        """Where the camera is (…, 3) m and the way pixels look (…, 3) unit, both ITRF of the row's time.
+
+        With aberration they end at the ground as it lay when the light left it, up to a metre from where it is.
+        """
         columns, rows, _, shape = _flat(column, row, 0.0)
         out = np.empty((len(columns), 6))
         sight_lines(columns, rows, self.platform.seconds, self.platform.cubics, self._numbers, out)

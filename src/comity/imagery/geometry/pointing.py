@@ -152,8 +152,9 @@ def _targeted(
             f"around {law.at.iso(0)}: no camera sees it then"
         )
     motion = rates(seconds, ground) if speed > 0.0 else velocity
-    # where the target appears, not where it is: the camera moves (aberration)
-    return _frame(line + velocity / SPEED_OF_LIGHT_M_S, motion)
+    # where the target appears, not where it is: the camera moves (aberration), the Earth turns while light comes
+    over = velocity - np.cross(_EARTH_RATE, ground - position)
+    return _frame(line + over / SPEED_OF_LIGHT_M_S, motion)
 
 
 def _frame(z: Floats, ahead: Floats) -> Floats:

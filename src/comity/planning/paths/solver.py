@@ -43,9 +43,11 @@ _SHARED = 1e-3
 _WHOLE, _PART = 300, 1000
 #: Nodes of satellites planned alone in one step, about; batches between two such steps.
 _APART, _BETWEEN = 5000, 8
+#: They take turns with the plan where the gap is wider than this; else they come when the search has ended.
+_WIDER = 0.01
 #: Below so many nodes a second thread is not worth it.
 _SINGLE = 4000
-#: Of a group's program: nodes of the tree, relative gap (least, most, part of the plan's), batches as long as it.
+#: Of a group's program: nodes of the tree, relative gap (least, most, part of the plan's), batches as long.
 _TREE, _CLOSE, _WIDE, _PART_OF_GAP, _AS_LONG = 20, 2e-4, 4e-3, 0.4, 3
 #: Of a satellite beside another one: what a request that both could serve counts to one that it does serve,
 #: and what a contact does that it uses where the other could.
@@ -252,7 +254,8 @@ class _Run:
                 continue
             since = 0
             if coming is None:
-                if self.alone() and self.done():
+                # A small gap is in the plan more than in the bound.
+                if self.bound - self.value > _WIDER * self.bound and self.alone() and self.done():
                     return
                 continue
             step = coming.result()

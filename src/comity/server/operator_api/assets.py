@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Annotated
 
 from fastapi import APIRouter, Query
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, ConfigDict, Field
 
 from comity.core import InputError
 from comity.fleet import Programme, programme_from_text
@@ -14,6 +14,8 @@ from comity.server.identity import Caller, require
 from comity.server.operator import Operator
 from comity.server.problems import FieldError, ForbiddenError, responses
 from comity.server.settings import Settings
+
+Reader = Annotated[Caller, scoped("plan:read")]
 
 
 class PartnerOut(BaseModel):
@@ -51,7 +53,7 @@ class ProgrammeIn(Wire):
         description="Its TOML; the id stays, orbital elements stay those that the server has.",
     )
 
-    model_config = {**Wire.model_config, "str_max_length": 4_000_000}
+    model_config = ConfigDict(extra="forbid", str_max_length=4_000_000)
 
 
 class InstrumentOut(BaseModel):
@@ -120,7 +122,6 @@ class OrdersOut(BaseModel):
 def router(operator: Operator, settings: Settings) -> APIRouter:
     """Routes of the programme."""
     routes = APIRouter(tags=["Operator"])
-    Reader = Annotated[Caller, scoped("plan:read")]
 
     @routes.get("/programme", summary="The programme that runs")
     def programme(operator: OperatorDep, caller: Reader) -> ProgrammeOut:

@@ -12,6 +12,8 @@ from comity.server.identity import Caller
 from comity.server.operator import Operator
 from comity.server.settings import Settings
 
+Auditor = Annotated[Caller, scoped("audit:read")]
+
 
 class EntryOut(BaseModel):
     """One deed; each request has an entry before it (no outcome) and one after."""
@@ -46,7 +48,6 @@ class CheckOut(BaseModel):
 def router(operator: Operator, settings: Settings) -> APIRouter:
     """Routes of the log."""
     routes = APIRouter(tags=["Audit"])
-    Auditor = Annotated[Caller, scoped("audit:read")]
 
     @routes.get("/audit", summary="The log of changes")
     def entries(

@@ -15,6 +15,8 @@ from comity.server.operator import Operator
 from comity.server.problems import FieldError, ForbiddenError, responses
 from comity.server.settings import Settings
 
+Owner = Annotated[Caller, scoped("plan:veto")]
+
 
 class VetoIn(Wire):
     """Activities that a partner will not fly or receive."""
@@ -57,7 +59,6 @@ class WithheldList(BaseModel):
 def router(operator: Operator, settings: Settings) -> APIRouter:
     """Routes of vetoes and bookings."""
     routes = APIRouter(tags=["Partners"])
-    Owner = Annotated[Caller, scoped("plan:veto")]
 
     @routes.post("/plans/{plan_id}/veto", summary="Keep own assets out of a plan", responses=responses(409))
     def object_to(operator: OperatorDep, caller: Owner, plan_id: str, asked: VetoIn) -> WithheldList:

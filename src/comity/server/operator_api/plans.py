@@ -20,6 +20,9 @@ from comity.server.operator_api.assets import staff
 from comity.server.problems import FieldError, responses
 from comity.server.settings import Settings
 
+Reader = Annotated[Caller, scoped("plan:read")]
+Writer = Annotated[Caller, scoped("plan:write")]
+
 
 class PlanIn(Wire):
     """How long to look for a plan."""
@@ -132,8 +135,6 @@ class WhyOut(BaseModel):
 def router(operator: Operator, settings: Settings) -> APIRouter:
     """Routes of plans."""
     routes = APIRouter(tags=["Plans"])
-    Reader = Annotated[Caller, scoped("plan:read")]
-    Writer = Annotated[Caller, scoped("plan:write")]
     planning = threading.Lock()
 
     @routes.post("/plans", summary="Plan anew", status_code=201, responses=responses(409))

@@ -75,7 +75,7 @@ def read_filter(content: Mapping[str, Any] | None, queryables: Mapping[str, Any]
     _check_size(content, field)
     try:
         Expr(dict(content)).validate()
-    except Exception as error:  # noqa: BLE001 - the parser raises bare ones
+    except Exception as error:
         raise FieldError(
             f"it is not CQL2 JSON: {str(error)[:200]}", field=field, value=str(content)
         ) from error

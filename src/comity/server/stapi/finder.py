@@ -37,6 +37,24 @@ class Found:
     deliver: Deliver | None
 
 
+#: States of a fleet by its elements and the day: a process has one operator, and keeps what it was last asked.
+_fleets: dict[tuple[str, Epoch], dict[int, Trajectory]] = {}
+_fleets_lock = threading.Lock()
+
+
+def _fleet_of(programme: Programme, day: Epoch) -> dict[int, Trajectory]:
+    key = elements_digest(programme), day
+    with _fleets_lock:
+        if key not in _fleets:
+            span, eop = Interval(day, day + SPAN_S), EarthOrientation.bundled()
+            _fleets.clear()
+            _fleets[key] = {
+                number: SampledTrajectory(trajectory, span, eop)
+                for number, trajectory in trajectories_of(programme).items()
+            }
+        return _fleets[key]
+
+
 class Finder:
     """Searches at once. Safe to share between threads."""
 
@@ -44,23 +62,10 @@ class Finder:
         self._operator = operator
         self._lock = threading.Lock()
         self._kept: OrderedDict[str, Found] = OrderedDict()
-        self._fleet: tuple[str, Interval, dict[int, Trajectory]] | None = None
 
     def trajectories(self, programme: Programme, now: Epoch) -> Mapping[int, Trajectory]:
         """The programme's spacecraft, with their states of the coming days at hand."""
-        digest = elements_digest(programme)
-        day = Epoch.from_iso(now.iso(0)[:10])
-        with self._lock:
-            known = self._fleet
-            if known is None or known[0] != digest or known[1].start != day:
-                span = Interval(day, day + SPAN_S)
-                eop = EarthOrientation.bundled()
-                fleet: dict[int, Trajectory] = {
-                    number: SampledTrajectory(trajectory, span, eop)
-                    for number, trajectory in trajectories_of(programme).items()
-                }
-                known = self._fleet = digest, span, fleet
-            return known[2]
+        return _fleet_of(programme, Epoch.from_iso(now.iso(0)[:10]))
 
     def warm(self) -> None:
         """Work out the fleet's states now, so that the first customer need not wait."""

@@ -36,6 +36,9 @@ from comity.server.stapi.products import find_product
 OfCustomer = Annotated[
     str | None, Query(max_length=200, description="Only this customer's; for the operator's own people.")
 ]
+Reader = Annotated[Caller, scoped("orders:read")]
+Buyer = Annotated[Caller, scoped("orders:write")]
+Searcher = Annotated[Caller, scoped("opportunities")]
 #: Orders read in one go when those of a product are looked for.
 _AT_ONCE = 200
 
@@ -43,7 +46,6 @@ _AT_ONCE = 200
 def router(operator: Operator, at: Addresses, desk: Desk) -> APIRouter:
     """``/orders``, ``/products/{productId}/orders``, ``…/quotes`` and ``/quotes``."""
     routes = APIRouter(tags=["STAPI orders"])
-    reads, writes, quotes = scoped("orders:read"), scoped("orders:write"), scoped("opportunities")
 
     def listed(
         here: str, caller: Caller, customer: str | None, limit: int, given: str | None, product: str | None
@@ -74,7 +76,7 @@ def router(operator: Operator, at: Addresses, desk: Desk) -> APIRouter:
         responses={200: {"model": wire.Orders}, **responses(400, 401, 403)},
     )
     def orders(
-        caller: Annotated[Caller, reads],
+        caller: Reader,
         limit: PageLimit = DEFAULT_LIMIT,
         next: Next = None,
         customer: OfCustomer = None,
@@ -89,7 +91,7 @@ def router(operator: Operator, at: Addresses, desk: Desk) -> APIRouter:
     )
     def product_orders(
         product_id: str,
-        caller: Annotated[Caller, reads],
+        caller: Reader,
         limit: PageLimit = DEFAULT_LIMIT,
         next: Next = None,
         customer: OfCustomer = None,
@@ -112,7 +114,7 @@ def router(operator: Operator, at: Addresses, desk: Desk) -> APIRouter:
         body: wire.OrderBody,
         request: Request,
         operation: OperationId,
-        caller: Annotated[Caller, writes],
+        caller: Buyer,
         customer: CustomerName = None,
     ) -> Response:
         """Order at the price of the price book, or of a quote (`order_parameters.quote`).
@@ -138,7 +140,7 @@ def router(operator: Operator, at: Addresses, desk: Desk) -> APIRouter:
         summary="An order",
         responses={200: {"model": wire.Order}, **responses(401, 403, 404)},
     )
-    def order(order_id: str, caller: Annotated[Caller, reads]) -> Response:
+    def order(order_id: str, caller: Reader) -> Response:
         with operator.store.begin() as work:
             document = order_document(work, order_of(work, caller, order_id), at)
         return json_response(document, media_type=GEOJSON)
@@ -151,7 +153,7 @@ def router(operator: Operator, at: Addresses, desk: Desk) -> APIRouter:
     )
     def statuses(
         order_id: str,
-        caller: Annotated[Caller, reads],
+        caller: Reader,
         limit: PageLimit = DEFAULT_LIMIT,
         next: Next = None,
     ) -> Response:
@@ -173,7 +175,7 @@ def router(operator: Operator, at: Addresses, desk: Desk) -> APIRouter:
         summary="What became of each part of an order, and why",
         responses={200: {"model": wire.Reasons}, **responses(401, 403, 404)},
     )
-    def reasons(order_id: str, caller: Annotated[Caller, reads]) -> Response:
+    def reasons(order_id: str, caller: Reader) -> Response:
         """An addition to STAPI: target by target what is planned or done, and why nothing is."""
         with operator.store.begin() as work:
             order_of(work, caller, order_id)
@@ -185,9 +187,7 @@ def router(operator: Operator, at: Addresses, desk: Desk) -> APIRouter:
         summary="Cancel an order",
         responses={200: {"model": wire.Order}, **responses(400, 401, 403, 404, 409)},
     )
-    def cancel(
-        order_id: str, caller: Annotated[Caller, writes], body: wire.CancelBody | None = None
-    ) -> Response:
+    def cancel(order_id: str, caller: Buyer, body: wire.CancelBody | None = None) -> Response:
         """An addition to STAPI. What is delivered stays; what is not is credited. 409 once it has ended."""
         with operator.store.begin() as work:
             order_of(work, caller, order_id)
@@ -210,7 +210,7 @@ def router(operator: Operator, at: Addresses, desk: Desk) -> APIRouter:
         product_id: str,
         body: wire.OrderBody,
         operation: OperationId,
-        caller: Annotated[Caller, quotes],
+        caller: Searcher,
         customer: CustomerName = None,
     ) -> Response:
         """An addition to STAPI. The price stands until `valid_until`; the link `create-order` orders it."""
@@ -228,7 +228,7 @@ def router(operator: Operator, at: Addresses, desk: Desk) -> APIRouter:
         summary="A quote",
         responses={200: {"model": wire.Quote}, **responses(401, 403, 404)},
     )
-    def quote(quote_id: str, caller: Annotated[Caller, quotes]) -> Response:
+    def quote(quote_id: str, caller: Searcher) -> Response:
         with operator.store.begin() as work:
             found = quote_of(work, caller, quote_id)
             request, asked = work.requests.get(found.request), asked_of(work, found.request)

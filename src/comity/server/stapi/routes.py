@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from typing import Annotated, Any
 
@@ -49,6 +49,9 @@ _DESCRIPTION = (
 )
 
 
+Reader = Annotated[Caller, scoped("catalogue:read")]
+
+
 def router(operator: Operator, settings: Settings) -> APIRouter:
     """STAPI 0.1.0 below ``/stapi``."""
     at = Addresses(settings.base_url)
@@ -69,25 +72,26 @@ def router(operator: Operator, settings: Settings) -> APIRouter:
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-        threading.Thread(target=_begin, args=(finder, runner), name="stapi-warm", daemon=True).start()
+        await run_sync(_quietly, runner.resume)
+        if settings.prepare:
+            threading.Thread(target=_quietly, args=(finder.warm,), name="stapi-warm", daemon=True).start()
         yield
         await run_sync(runner.stop)
 
-    routes = APIRouter(prefix=PREFIX, lifespan=lifespan)
-    routes.include_router(_catalogue(operator, at))
-    routes.include_router(opportunities.router(operator, at, finder, runner))
-    routes.include_router(searches.router(operator, at, _answer(at)))
-    routes.include_router(orders.router(operator, at, desk))
+    routes = APIRouter(lifespan=lifespan)
+    routes.include_router(_catalogue(operator, at), prefix=PREFIX)
+    routes.include_router(opportunities.router(operator, at, finder, runner), prefix=PREFIX)
+    routes.include_router(searches.router(operator, at, _answer(at)), prefix=PREFIX)
+    routes.include_router(orders.router(operator, at, desk), prefix=PREFIX)
     return routes
 
 
-def _begin(finder: Finder, runner: searches.Runner) -> None:
-    """What a server does when it starts, beside its first requests."""
+def _quietly(begin: Callable[[], object]) -> None:
+    """What a server does when it starts; without a programme or a database the first request says so."""
     try:
-        runner.resume()
-        finder.warm()
-    except ComityError as error:  # no programme yet, or no database: the first request says so
-        structlog.get_logger("comity.server").warning("not warmed", error=str(error))
+        begin()
+    except ComityError as error:
+        structlog.get_logger("comity.server").warning("not begun", error=str(error))
 
 
 def _answer(at: Addresses) -> searches.Answer:
@@ -117,7 +121,6 @@ def _answer(at: Addresses) -> searches.Answer:
 def _catalogue(operator: Operator, at: Addresses) -> APIRouter:
     """Landing page, conformance and products."""
     routes = APIRouter(tags=["STAPI core"])
-    reads = scoped("catalogue:read")
 
     @routes.get(
         "", operation_id="stapi", summary="STAPI's landing page", responses={200: {"model": wire.Landing}}
@@ -163,9 +166,7 @@ def _catalogue(operator: Operator, at: Addresses) -> APIRouter:
         summary="Products",
         responses={200: {"model": wire.Products}, **responses(400, 401, 403)},
     )
-    def products(
-        caller: Annotated[Caller, reads], limit: PageLimit = DEFAULT_LIMIT, next: Next = None
-    ) -> Response:
+    def products(caller: Reader, limit: PageLimit = DEFAULT_LIMIT, next: Next = None) -> Response:
         programme = operator.programme
         found, following = in_order(on_sale(programme), limit, next)
         here = at("products")
@@ -184,7 +185,7 @@ def _catalogue(operator: Operator, at: Addresses) -> APIRouter:
         summary="A product",
         responses={200: {"model": wire.Product}, **responses(401, 403, 404)},
     )
-    def product(product_id: str, caller: Annotated[Caller, reads]) -> Response:
+    def product(product_id: str, caller: Reader) -> Response:
         programme = operator.programme
         return json_response(product_document(programme, find_product(programme, product_id), at))
 
@@ -194,7 +195,7 @@ def _catalogue(operator: Operator, at: Addresses) -> APIRouter:
         summary="A product's conformance classes",
         responses={200: {"model": wire.Conformance}, **responses(401, 403, 404)},
     )
-    def product_conformance(product_id: str, caller: Annotated[Caller, reads]) -> Response:
+    def product_conformance(product_id: str, caller: Reader) -> Response:
         find_product(operator.programme, product_id)
         return json_response({"conformsTo": list(PRODUCT_CLASSES)})
 
@@ -204,7 +205,7 @@ def _catalogue(operator: Operator, at: Addresses) -> APIRouter:
         summary="What a filter may name",
         responses={200: {"content": {SCHEMA: {"schema": {"type": "object"}}}}, **responses(401, 403, 404)},
     )
-    def product_queryables(product_id: str, caller: Annotated[Caller, reads]) -> Response:
+    def product_queryables(product_id: str, caller: Reader) -> Response:
         programme = operator.programme
         found = queryables(programme, find_product(programme, product_id))
         found = {"$id": at("products", product_id, "queryables"), **found}
@@ -216,7 +217,7 @@ def _catalogue(operator: Operator, at: Addresses) -> APIRouter:
         summary="What an order may say",
         responses={200: {"content": {SCHEMA: {"schema": {"type": "object"}}}}, **responses(401, 403, 404)},
     )
-    def product_order_parameters(product_id: str, caller: Annotated[Caller, reads]) -> Response:
+    def product_order_parameters(product_id: str, caller: Reader) -> Response:
         programme = operator.programme
         find_product(programme, product_id)
         found = {"$id": at("products", product_id, "order-parameters"), **order_parameters()}

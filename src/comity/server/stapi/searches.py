@@ -18,7 +18,6 @@ from comity.operations import (
     UnitOfWork,
     cancel_search,
     fail_search,
-    run_search,
 )
 from comity.server.dependencies import scoped
 from comity.server.identity.caller import Caller
@@ -39,6 +38,8 @@ from comity.server.stapi.paging import (
 
 #: Who turns a kept search into a page of its answer: (search, asked, start, limit) → document.
 Answer = Callable[[UnitOfWork, OpportunitySearch, Asked, int, int], tuple[list[dict[str, Any]], int]]
+
+Searcher = Annotated[Caller, scoped("opportunities")]
 
 
 class Runner:
@@ -135,7 +136,6 @@ def record_document(
 def router(operator: Operator, at: Addresses, answer: Answer) -> APIRouter:
     """``/searches/opportunities`` and the answers below products."""
     routes = APIRouter(tags=["STAPI opportunities"])
-    reader = scoped("opportunities")
 
     @routes.get(
         "/searches/opportunities",
@@ -143,9 +143,7 @@ def router(operator: Operator, at: Addresses, answer: Answer) -> APIRouter:
         summary="Own searches, newest first",
         responses={200: {"model": wire.SearchRecords}, **responses(400, 401, 403)},
     )
-    def searches(
-        caller: Annotated[Caller, reader], limit: PageLimit = DEFAULT_LIMIT, next: Next = None
-    ) -> Response:
+    def searches(caller: Searcher, limit: PageLimit = DEFAULT_LIMIT, next: Next = None) -> Response:
         only = {} if caller.sees_all else {"customer": caller.tenant}
         with operator.store.begin() as work:
             found, following = newest_first(
@@ -165,7 +163,7 @@ def router(operator: Operator, at: Addresses, answer: Answer) -> APIRouter:
         summary="A search",
         responses={200: {"model": wire.SearchRecord}, **responses(401, 403, 404)},
     )
-    def search(search_id: str, caller: Annotated[Caller, reader]) -> Response:
+    def search(search_id: str, caller: Searcher) -> Response:
         with operator.store.begin() as work:
             return json_response(_record(work, search_of(work, caller, search_id), at))
 
@@ -177,7 +175,7 @@ def router(operator: Operator, at: Addresses, answer: Answer) -> APIRouter:
     )
     def statuses(
         search_id: str,
-        caller: Annotated[Caller, reader],
+        caller: Searcher,
         limit: PageLimit = DEFAULT_LIMIT,
         next: Next = None,
     ) -> Response:
@@ -199,9 +197,7 @@ def router(operator: Operator, at: Addresses, answer: Answer) -> APIRouter:
         summary="Cancel a search",
         responses={200: {"model": wire.SearchRecord}, **responses(400, 401, 403, 404, 409)},
     )
-    def cancel(
-        search_id: str, caller: Annotated[Caller, reader], body: wire.CancelBody | None = None
-    ) -> Response:
+    def cancel(search_id: str, caller: Searcher, body: wire.CancelBody | None = None) -> Response:
         """A search that has ended answers 409."""
         with operator.store.begin() as work:
             search_of(work, caller, search_id)
@@ -220,7 +216,7 @@ def router(operator: Operator, at: Addresses, answer: Answer) -> APIRouter:
         product_id: str,
         collection_id: str,
         request: Request,
-        caller: Annotated[Caller, reader],
+        caller: Searcher,
         limit: PageLimit = DEFAULT_LIMIT,
         next: Next = None,
     ) -> Response:

@@ -59,10 +59,13 @@ def test_a_line_of_sight_is_what_the_camera_s_definition_says() -> None:
     ground = geodetic_to_ecef(*model.locate(column, row, height), height)
     seconds = model.first_row_s + row * model.row_period_s
     position, velocity, turn = model.platform.state(seconds)
-    sight = ground - position
+    # along axes that do not turn, the ground lay farther west when light left it (by 1 m at the equator) …
+    light_s = np.linalg.norm(ground - position, axis=-1) / 299_792_458.0
+    rate = np.array([0.0, 0.0, 7.292115e-5])
+    sight = ground - np.cross(rate, ground) * light_s[:, None] - position
     sight /= np.linalg.norm(sight, axis=-1, keepdims=True)
-    # stellar aberration by ERFA's own function (relativistic; the velocity's square is 4e-10), light only
-    beta = velocity / 299_792_458.0
+    # … and the camera moves; aberration by ERFA's own function (relativistic; the velocity's square is 4e-10)
+    beta = (velocity + np.cross(rate, position)) / 299_792_458.0
     lorentz = np.sqrt(1.0 - np.sum(beta**2, axis=-1))
     apparent = erfa.ab(sight, beta, 1.0, lorentz)
     seen = np.einsum("nji,nj->ni", turn, apparent)

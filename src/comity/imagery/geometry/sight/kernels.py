@@ -3,6 +3,9 @@
 A camera is a row of numbers (see :data:`CAMERA`): focal-plane coordinates divided by the focal length and
 time, each linear in row or column, so that a pushbroom, a frame and a rolling shutter are one formula. The
 platform is a piecewise cubic in position and quaternion, Earth-fixed.
+
+Light is followed along axes that coincide with the Earth's at the row's time but do not turn: aberration by the
+camera's velocity over these, and the ground as it lay when the light left it.
 """
 
 from __future__ import annotations
@@ -12,6 +15,8 @@ import math
 import numba
 import numpy as np
 from numpy.typing import NDArray
+
+from comity.orbits.earth import ROTATION_RATE
 
 Floats = NDArray[np.float64]
 
@@ -124,7 +129,7 @@ def _geodetic(x: float, y: float, z: float) -> tuple[float, float, float]:
 def _sight(
     column: float, row: float, knots: Floats, cubics: Floats, camera: Floats
 ) -> tuple[float, float, float, float, float, float]:
-    """Where the camera is (m) and the way it looks (unit), Earth-fixed; NaN outside its limits."""
+    """Where the camera is (m) and the way light came (unit), Earth-fixed; NaN outside its limits."""
     nan = math.nan
     if not (camera[21] <= column <= camera[22] and camera[23] <= row <= camera[24]):
         return nan, nan, nan, nan, nan, nan
@@ -141,8 +146,8 @@ def _sight(
         camera[18] * x + camera[19] * y + camera[20],
     )
     n = 1.0 / math.sqrt(ux * ux + uy * uy + uz * uz)
-    ux = ux * n - vx * camera[11]
-    uy = uy * n - vy * camera[11]
+    ux = ux * n - (vx - ROTATION_RATE * py) * camera[11]
+    uy = uy * n - (vy + ROTATION_RATE * px) * camera[11]
     uz = uz * n - vz * camera[11]
     n = 1.0 / math.sqrt(ux * ux + uy * uy + uz * uz)
     return px, py, pz, ux * n, uy * n, uz * n
@@ -162,8 +167,8 @@ def sight_lines(
 @numba.njit(cache=True, nogil=True)
 def _meet(
     px: float, py: float, pz: float, ux: float, uy: float, uz: float, height: float
-) -> tuple[float, float]:
-    """Longitude, latitude (rad) where a line first meets a height above the ellipsoid, else NaN."""
+) -> tuple[float, float, float]:
+    """Longitude, latitude (rad) where a line first meets a height above the ellipsoid, and how far (m), or NaN."""
     nan = math.nan
     a, b = 1.0 / (_A + height), 1.0 / (_B + height)
     sx, sy, sz = px * a, py * a, pz * b
@@ -172,7 +177,7 @@ def _meet(
     half = sx * dx + sy * dy + sz * dz
     root = half * half - dd * (sx * sx + sy * sy + sz * sz - 1.0)
     if not (root >= 0.0 and half < 0.0):
-        return nan, nan
+        return nan, nan, nan
     along = (-half - math.sqrt(root)) / dd
     # surfaces of one height are ellipsoids only nearly: a step or two along the line is left
     for _ in range(8):
@@ -181,14 +186,14 @@ def _meet(
         c = math.cos(lat)
         falling = c * (math.cos(lon) * ux + math.sin(lon) * uy) + math.sin(lat) * uz
         if falling >= -1e-6:
-            return nan, nan
+            return nan, nan, nan
         step = (height - h) / falling
         along += step
         if abs(step) < 1e-6:
             x, y, z = px + along * ux, py + along * uy, pz + along * uz
             lon, lat, h = _geodetic(x, y, z)
-            return lon, lat
-    return nan, nan
+            return lon, lat, along
+    return nan, nan, nan
 
 
 @numba.njit(cache=True, nogil=True)
@@ -209,7 +214,10 @@ def locate_points(
         if math.isnan(px) or not math.isfinite(height[i]):
             lon[i] = lat[i] = math.nan
             continue
-        x, y = _meet(px, py, pz, ux, uy, uz, height[i])
+        x, y, far = _meet(px, py, pz, ux, uy, uz, height[i])
+        x += ROTATION_RATE * far * camera[11]  # the Earth has turned since the light left it
+        if x > math.pi:
+            x -= 2.0 * math.pi
         lon[i], lat[i] = x * degree, y * degree
 
 
@@ -220,11 +228,18 @@ def _seen(
     """Measured focal-plane coordinates of an Earth-fixed point at t, and cosine of its angle to the axis."""
     px, py, pz, vx, vy, vz, qx, qy, qz, qw = _pose(t, knots, cubics)
     dx, dy, dz = gx - px, gy - py, gz - pz
-    n = 1.0 / math.sqrt(dx * dx + dy * dy + dz * dz)
-    ux, uy, uz = dx * n, dy * n, dz * n
+    far = math.sqrt(dx * dx + dy * dy + dz * dz)
+    if camera[11] > 0.0:
+        for _ in range(2):  # the ground as it lay when the light left it
+            turn = ROTATION_RATE * far * camera[11]
+            dx = gx + turn * gy - 0.5 * turn * turn * gx - px
+            dy = gy - turn * gx - 0.5 * turn * turn * gy - py
+            far = math.sqrt(dx * dx + dy * dy + dz * dz)
+    ux, uy, uz = dx / far, dy / far, dz / far
     if camera[11] > 0.0:
         # u ∝ apparent − v/c is what _sight makes: apparent = s·u + v/c with s so that it is of unit length
-        wx, wy, wz = vx * camera[11], vy * camera[11], vz * camera[11]
+        wx, wy = (vx - ROTATION_RATE * py) * camera[11], (vy + ROTATION_RATE * px) * camera[11]
+        wz = vz * camera[11]
         uw = ux * wx + uy * wy + uz * wz
         s = -uw + math.sqrt(uw * uw + 1.0 - (wx * wx + wy * wy + wz * wz))
         ux, uy, uz = s * ux + wx, s * uy + wy, s * uz + wz

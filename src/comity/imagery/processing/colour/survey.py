@@ -38,8 +38,8 @@ _EVEN = 0.25
 _FEW, _STEP_PX, _STILL_PX = 200, 2.0, 0.005
 #: Windows from which a varying shift is tried.
 _TO_VARY = 6
-#: What a varying shift must be over the image, pan pixels, and must save of the spread, to be believed.
-_VARIES_PX, _SAVES = 0.1, 0.7
+#: What a varying shift must be over the image, pan pixels, and the share of the spread it may leave, to be believed
+_VARIES_PX, _SAVES = 0.1, 0.5
 #: Share of the windows' rms about no shift that may be left for a shift to be believed: drifting clouds, which
 #: bands and pan see at different times, move windows apart where the ground has not moved.
 _AGREES = 0.6

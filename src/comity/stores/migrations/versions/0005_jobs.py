@@ -116,8 +116,9 @@ def _bodies(name: str) -> Any:
         rows = op.get_bind().execute(query.order_by(table.c.seq).limit(_AT_ONCE)).all()
         if not rows:
             return
-        for last, body in rows:
-            yield json.loads(zlib.decompress(body))
+        last = rows[-1].seq
+        for row in rows:
+            yield json.loads(zlib.decompress(row.body))
 
 
 def _event(id: str, kind: str, tenant: str, subject: str, at: str, data: dict[str, Any]) -> dict[str, Any]:
