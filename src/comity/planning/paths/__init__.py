@@ -2,9 +2,10 @@
 
 from comity.planning.paths.generate import generate, generate_problem, standard
 from comity.planning.paths.problem import Agility, Battery, Contacts, PathProblem, Store
+from comity.planning.paths.result import PathPlan
 from comity.planning.paths.scene import Recipe
 from comity.planning.paths.simulate import Sending, violations
-from comity.planning.paths.solver import PathPlan, solve
+from comity.planning.paths.solver import solve
 
 __all__ = [
     "Agility",

@@ -11,7 +11,7 @@ import math
 import time
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial
 
 import numpy as np
@@ -19,6 +19,7 @@ import numpy as np
 from comity.core import InputError, Progress, silent
 from comity.planning.paths.alone import Alone, turns_add_up
 from comity.planning.paths.bounding import BoundStep, bounds
+from comity.planning.paths.groups import related
 from comity.planning.paths.insertion.plan import InsertionPlan
 from comity.planning.paths.linear import Program, whole
 from comity.planning.paths.narrowing import beside, only
@@ -26,8 +27,9 @@ from comity.planning.paths.problem import FloatArray, IntArray, PathProblem
 from comity.planning.paths.relaxation import BoolArray, Graph, Relaxation
 from comity.planning.paths.remote import Keeper, RemoteGraph
 from comity.planning.paths.resources import Coupling, couple
+from comity.planning.paths.result import PathPlan
 from comity.planning.paths.search import Part, Search
-from comity.planning.paths.simulate import Sending, violations
+from comity.planning.paths.simulate import violations
 
 #: Changes of each kind in a batch, batches in the first cycle of cooling, steps beside a round of the bound.
 _MOVES, _CYCLE, _BESIDE = 2000, 12, 4
@@ -49,33 +51,7 @@ _WIDER = 0.01
 _SINGLE = 4000
 #: Of a group's program: nodes of the tree, relative gap (least, most, part of the plan's), batches as long.
 _TREE, _CLOSE, _WIDE, _PART_OF_GAP, _AS_LONG = 20, 2e-4, 4e-3, 0.4, 3
-#: Of a satellite beside another one: what a request that both could serve counts to one that it does serve,
-#: and what a contact does that it uses where the other could.
-_OPEN, _SENDS = 0.05, 2.0
 _ROUNDING = 1e-9
-
-
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class PathPlan:
-    """``nodes``: what is taken, by index; ``sendings``: how contacts are used; ``value`` ≤ best ≤ ``bound``.
-
-    ``history``: (seconds, value, bound) after each step. ``steps``: done; with the same problem and seed, so
-    many steps give this plan again. ``stopped``: ``proven``, ``work``, ``wall``, ``interrupted`` or
-    ``search ended``.
-    """
-
-    nodes: tuple[int, ...]
-    sendings: tuple[Sending, ...]
-    value: float
-    bound: float
-    steps: int
-    history: tuple[tuple[float, float, float], ...]
-    stopped: str = "search ended"
-
-    @property
-    def gap(self) -> float:
-        """(bound − value) / bound, 0 for a proven plan."""
-        return max(0.0, (self.bound - self.value) / self.bound) if self.bound > 0 else 0.0
 
 
 def solve(
@@ -416,7 +392,7 @@ class _Run:
             pair = []
             for _ in range(2):
                 if len(waiting):
-                    group = self.related(waiting, near, size)
+                    group = related(self.work, waiting, near, size, self.rng)
                     waiting = waiting[~np.isin(waiting, group)]
                     pair.append(group)
             self.work.restore(self.best)
@@ -443,29 +419,6 @@ class _Run:
             self.steps += 1
             yield _AS_LONG
 
-    def related(self, waiting: IntArray, near: IntArray, size: int) -> IntArray:
-        """The first of ``waiting`` and those that could serve most of the same requests, sorted.
-
-        Those that serve them now, or send at an antenna when it could, count for more.
-        """
-        problem, first = self.problem, waiting[0]
-        shared = np.zeros(problem.requests)
-        shared[problem.request[near[problem.satellite[near] == first]]] = 1.0
-        common = _OPEN * _sums(problem.satellite[near], shared[problem.request[near]], problem.satellites)
-        taken = self.work.nodes
-        common += _sums(problem.satellite[taken], shared[problem.request[taken]], problem.satellites)
-        contacts = problem.contacts
-        if contacts is not None:
-            facts, used = self.work.facts, self.work.state.used
-            who = np.repeat(np.arange(len(contacts)), np.diff(facts.line_at))
-            wanted = np.zeros(len(self.work.state.load), np.bool_)
-            wanted[facts.line[contacts.satellite[who] == first]] = True
-            weights = used[who] * wanted[facts.line]
-            common += _SENDS * _sums(contacts.satellite[who], weights, problem.satellites)
-        rank = common[waiting] * self.rng.uniform(0.5, 1.0, len(waiting))
-        rank[0] = np.inf
-        return np.sort(waiting[np.argsort(-rank, kind="stable")[:size]])
-
     def plan(self, left: IntArray) -> PathPlan:
         """What there is."""
         self.work.restore(self.best)
@@ -484,7 +437,3 @@ class _Run:
             history=tuple(self.history),
             stopped=self.stopped,
         )
-
-
-def _sums(places: IntArray, weights: FloatArray, count: int) -> FloatArray:
-    return np.asarray(np.bincount(places, weights=weights, minlength=count), dtype=np.float64)
