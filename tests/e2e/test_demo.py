@@ -146,3 +146,16 @@ def test_the_report_is_one_page_without_network(demo) -> None:
     for word in ('src="http', "url(http", '<link rel="stylesheet"'):
         assert word not in page
     assert "report.html" in demo.out
+
+
+def test_one_image_came_from_packets_through_every_level(demo) -> None:
+    frames = demo.folder / "frames"
+    for level in ("pan.l0", "pan-l1a.tif", "pan-l1b.tif", "colours-l1b.camera.json"):
+        assert (frames / level).stat().st_size > 0, level
+    (item,) = (path for path in (frames / "product").glob("*.json") if "quality" not in path.name)
+    document = json.loads(item.read_text())
+    validate_item(document)
+    assert document["properties"]["comity:simulated"] is True
+    valid, errors, _ = cog_validate(item.with_suffix(".tif"), strict=True)
+    assert valid, errors
+    assert item.with_name(f"{item.stem}.quality.html").is_file()
