@@ -13,20 +13,9 @@ from comity.imagery.optics import (
     optics_mtf,
     sampling,
 )
+from comity.imagery.published import pleiades
 
-#: Pléiades-HR panchromatic as published: aperture 0.65 m, focal length 12.905 m, pixels of 13 µm, 480–820 nm,
-#: 30,000 columns, 694 km, 0.7 m, 20 km (CNES; eoPortal). Taken for usual: 30 % of central obscuration, 13
-#: stages.
-PLEIADES = OpticalInstrument(
-    name="Pléiades-HR PAN",
-    aperture_m=0.65,
-    focal_length_m=12.905,
-    pixel_m=13e-6,
-    columns=30_000,
-    band_um=(0.48, 0.82),
-    obscuration=0.30,
-    tdi=13,
-)
+PLEIADES = pleiades()
 #: Ritchey-Chrétien of a 3U CubeSat: 75 mm, obscuration 15 mm, 1050 mm, 7.4 µm, 658 × 492 pixels, 480 km
 #: ("Optical design and tolerance analysis of a reflecting telescope for CubeSat", Proc. SPIE).
 CUBESAT = OpticalInstrument(
