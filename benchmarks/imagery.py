@@ -5,7 +5,8 @@
 Prints a JSON object per line and asserts nothing.
 
 overlay: the Pléiades pair orthorectified, over gdalwarp -rpc with the same heights.
-pansharpening: the Pléiades pair, beside GDAL and OTB: ERGAS, SAM, Q4 by Wald's protocol, QNR.
+pansharpening: the Pléiades pair and a held-out Landsat scene (fetched), beside GDAL and OTB: ERGAS, SAM, Q4
+by Wald's protocol, QNR.
 geometry: rigorous models against their RPCs, there and back, and against a known truth.
 frames: a simulated scene of known truth from packets to the ortho, and packets there and back.
 strip: 10,000 × 40,000 pixels of four bands to an ortho COG, beside gdalwarp -rpc (--small: 2,500 × 5,000).
@@ -40,11 +41,12 @@ def pansharpening(asked: argparse.Namespace) -> Iterator[Line]:
     """Our pansharpening beside GDAL's and OTB's, or a line that says why not."""
     from imagery_bench import pansharpen
 
-    if not asked.pleiades.is_dir():
+    if asked.pleiades.is_dir():
+        yield from pansharpen.pansharpening(asked.pleiades)
+    else:
         why = f"no folder {asked.pleiades}: name it with --pleiades or COMITY_PLEIADES"
         yield {"job": "pansharpening", "skipped": why, "met": None}
-        return
-    yield from pansharpen.pansharpening(asked.pleiades)
+    yield from pansharpen.held_out()
 
 
 def strip(asked: argparse.Namespace) -> Iterator[Line]:

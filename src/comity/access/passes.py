@@ -147,13 +147,18 @@ def near(track: Track, ground: Ground, max_off_nadir_deg: float) -> tuple[IntArr
     least = math.cos(min(math.pi, limit))
     sub = track.position / radius[:, None]
     unit = ground.ecef / np.linalg.norm(ground.ecef, axis=-1, keepdims=True)
+    # Targets that lie together are first looked at as one: few samples come near any of them.
+    middle = unit.mean(axis=0) / max(1e-9, float(np.linalg.norm(unit.mean(axis=0))))
+    around = math.acos(max(-1.0, min(1.0, float((unit @ middle).min())))) + 1e-6
+    some = np.flatnonzero(sub @ middle >= math.cos(min(math.pi, limit + around)) - 1e-12)
+    sub = sub[some]
     targets: list[IntArray] = []
     nodes: list[IntArray] = []
-    chunk = max(1, _CHUNK // len(sub))
+    chunk = max(1, _CHUNK // max(1, len(sub)))
     for first in range(0, len(unit), chunk):
         target, node = np.nonzero(unit[first : first + chunk] @ sub.T >= least)
         targets.append(target + first)
-        nodes.append(node)
+        nodes.append(some[node])
     which, node = np.concatenate(targets), np.concatenate(nodes)
     new = np.ones(len(which), dtype=bool)
     new[1:] = (which[1:] != which[:-1]) | (node[1:] != node[:-1] + 1)

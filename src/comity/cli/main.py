@@ -31,11 +31,15 @@ COMMANDS = {
     "process": "Process images from raw frames to products.",
     "image": "Read images: tiles, values, band maths, change, series.",
     "deliver": "Make the products of received acquisitions.",
+    "archive": "Keep the index of what was delivered.",
     "accept": "Accept or refuse delivered items.",
     "settle": "Share out revenue and state the partners' accounts.",
     "serve": "Serve the operator over HTTP: STAPI, STAC, operator and partner API.",
+    "backup": "Back up database and delivered files.",
+    "restore": "Bring a backup into an empty database.",
     "report": "Write the operator's report as one HTML page.",
     "elements": "Fetch orbital elements.",
+    "stapi-check": "Hold any STAPI server against the specification.",
     "validate": "Rerun the published figures that Comity is held against.",
 }
 
@@ -59,11 +63,12 @@ def build_app(called: str | None) -> typer.Typer:
         if name != called:
             app.command(name, help=text)(_not_loaded)
             continue
-        module = import_module(f"comity.cli.{name}")
+        own = name.replace("-", "_")
+        module = import_module(f"comity.cli.{own}")
         if hasattr(module, "app"):
             app.add_typer(module.app, name=name, help=text)
         else:
-            app.command(name)(getattr(module, name))  # its docstring says more than the line here
+            app.command(name)(getattr(module, own))  # its docstring says more than the line here
     if called == HIDDEN:
         app.command(HIDDEN, hidden=True)(import_module("comity.cli.warm").warm)
     return app

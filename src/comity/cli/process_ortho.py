@@ -69,7 +69,9 @@ def ortho(
     rpc: Rpc = None,
     origin: Origin = None,
     nodata: Nodata = None,
-    workers: Annotated[int | None, typer.Option(help="Threads.", show_default="one per processor")] = None,
+    workers: Annotated[
+        int | None, typer.Option(min=1, help="Threads.", show_default="one per processor")
+    ] = None,
     as_json: Json = False,
 ) -> None:
     """Orthorectify an image: L1B to L1C.

@@ -40,6 +40,18 @@ def serve(
     cors: Annotated[
         list[str], typer.Option("--cors", metavar="ORIGIN", help="Web origin that may call; none by default.")
     ] = [],  # noqa: B006
+    workers: Annotated[
+        int,
+        typer.Option("--workers", help="Background jobs at once in this process; 0 leaves them to others."),
+    ] = 1,
+    allow_network: Annotated[
+        list[str],
+        typer.Option(
+            "--allow-network",
+            metavar="CIDR",
+            help="Network that webhooks and buckets may be in although it is not public, e.g. 10.1.0.0/16.",
+        ),
+    ] = [],  # noqa: B006
     now: Annotated[
         str | None,
         typer.Option(
@@ -73,7 +85,10 @@ def serve(
         settings = Settings(
             base_url=(base_url or f"http://{shown}:{port}").rstrip("/"),
             cors_origins=tuple(cors),
+            job_threads=workers,
+            allowed_networks=tuple(allow_network),
             token_s=86_400 if demo else 3600,
+            prepare=True,
         )
         if host not in _LOCAL and not settings.https:
             sys.stderr.write(

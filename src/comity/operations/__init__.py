@@ -2,6 +2,7 @@
 
 from comity.operations.account import Account, read_account
 from comity.operations.asked import Asked, OpportunitySearch, SearchStatus, SearchStatusCode
+from comity.operations.buckets import Bucket, BucketOpener
 from comity.operations.closing import expire_tasks
 from comity.operations.delivery import (
     Judgement,
@@ -10,11 +11,14 @@ from comity.operations.delivery import (
     judge_items,
     offered_items,
 )
+from comity.operations.events import Event, EventLog
 from comity.operations.execution import ExecutionSummary, Outcome, execute, simulate
 from comity.operations.explain import OrderAccount, TaskAccount, explain_order
 from comity.operations.frames import process_one
+from comity.operations.jobs import HeldStore, Job, JobCancelledError, JobQueue, JobStore, LeaseLostError
 from comity.operations.licences import licence_decisions
 from comity.operations.memory import MemoryStore
+from comity.operations.memory_jobs import MemoryJobStore
 from comity.operations.mosaics import make_mosaics, mosaic_items
 from comity.operations.orders import (
     add_request,
@@ -46,20 +50,36 @@ from comity.operations.records import (
     PlanRecord,
 )
 from comity.operations.road import Walk, walk
-from comity.operations.searches import cancel_search, fail_search, open_search, run_search
+from comity.operations.searches import cancel_search, open_search, run_search
 from comity.operations.settlement import SettlementSummary, settle
 from comity.operations.tasking import export_plan, read_report
+from comity.operations.webhooks import Answer, NoticeStore, Webhook, WebhookError, WebhookSender
 from comity.operations.whatif import OrderEffect, PlanWhatIf, what_if_planned
+from comity.operations.worker import Kind, Run, Worker
 
 __all__ = [
     "Account",
     "Activity",
+    "Answer",
     "Asked",
+    "Bucket",
+    "BucketOpener",
     "Collection",
+    "Event",
+    "EventLog",
     "ExecutionSummary",
+    "HeldStore",
     "ItemRecord",
+    "Job",
+    "JobCancelledError",
+    "JobQueue",
+    "JobStore",
     "Judgement",
+    "Kind",
+    "LeaseLostError",
+    "MemoryJobStore",
     "MemoryStore",
+    "NoticeStore",
     "ObjectStore",
     "ObjectStoreError",
     "OpportunitySearch",
@@ -73,6 +93,7 @@ __all__ = [
     "PlanRecord",
     "PlanWhatIf",
     "Published",
+    "Run",
     "SearchStatus",
     "SearchStatusCode",
     "SettlementSummary",
@@ -81,6 +102,10 @@ __all__ = [
     "TaskAccount",
     "UnitOfWork",
     "Walk",
+    "Webhook",
+    "WebhookError",
+    "WebhookSender",
+    "Worker",
     "add_request",
     "advance",
     "as_of",
@@ -92,7 +117,6 @@ __all__ = [
     "expire_tasks",
     "explain_order",
     "export_plan",
-    "fail_search",
     "find_opportunities",
     "held_for_clouds",
     "judge_items",

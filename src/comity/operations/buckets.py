@@ -169,20 +169,21 @@ def queue_deliveries(store: BucketStore, *, now: Epoch, limit: int = 500) -> int
         for bucket in work.buckets.all(state="verified"):
             if bucket.after >= last:
                 continue
-            found = work.events.after(bucket.after, limit=limit)
-            for _, event in found:
-                if event.kind == "item.offered" and event.tenant == bucket.tenant:
-                    work.jobs.add(
-                        "bucket",
-                        {"bucket": bucket.id, "item": event.subject},
-                        now=now,
-                        tenant=bucket.tenant,
-                        key=f"{bucket.id}/{event.subject}",
-                        most_runs=10,
-                    )
-                    queued += 1
-            if found:
-                work.buckets.put(replace(bucket, after=found[-1][0]))
+            after = bucket.after
+            while found := work.events.after(after, limit=limit):
+                for _, event in found:
+                    if event.kind == "item.offered" and event.tenant == bucket.tenant:
+                        work.jobs.add(
+                            "bucket",
+                            {"bucket": bucket.id, "item": event.subject},
+                            now=now,
+                            tenant=bucket.tenant,
+                            key=f"{bucket.id}/{event.subject}",
+                            most_runs=10,
+                        )
+                        queued += 1
+                after = found[-1][0]
+            work.buckets.put(replace(bucket, after=after))
     return queued
 
 

@@ -149,6 +149,10 @@ class JobQueue(Protocol):
         """Queue a dead letter again, with all its runs; raises :class:`StateError` for any other job."""
         ...
 
+    def counts(self) -> dict[tuple[str, JobState], int]:
+        """How many jobs there are of each kind and state."""
+        ...
+
     def prune(self, before: Epoch) -> int:
         """Forget jobs that were done or cancelled before then; dead letters stay. How many."""
         ...

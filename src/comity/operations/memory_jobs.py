@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from types import TracebackType
@@ -171,6 +172,10 @@ class MemoryJobs:
         job = self.get(id)
         dead_letter(job)
         return self._keep(replace(job, state="queued", due=now, most_runs=job.runs + MOST_RUNS, ended=None))
+
+    def counts(self) -> dict[tuple[str, JobState], int]:
+        """How many jobs there are of each kind and state."""
+        return dict(Counter((job.kind, job.state) for job in self.records.values()))
 
     def prune(self, before: Epoch) -> int:
         """Forget what ended well before ``before``."""

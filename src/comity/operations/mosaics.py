@@ -64,7 +64,7 @@ def make_mosaics(
 
 
 def list_products(work: UnitOfWork, folder: Path) -> Path:
-    """Write the catalogue of everything delivered into ``folder``, mosaics with it, and index it for search."""
+    """Write the catalogue of everything delivered into ``folder``, with mosaics; index it for search."""
     items = [folder / item.path for item in work.items.all()]
     mosaics = list(mosaic_items(folder))
     written = write_catalogue(folder / "stac", [*items, *mosaics], title=work.programme().title)

@@ -5,13 +5,16 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import replace
 
-from comity.core import ComityError, Epoch, Executor, InputError, StateError
+from comity.core import Epoch, Executor, InputError, StateError
 from comity.fleet import Request
 from comity.operations.asked import Asked, OpportunitySearch, SearchStatus, SearchStatusCode
+from comity.operations.jobs import JobStore
 from comity.operations.orders import find_opportunities
 from comity.operations.ports import Store
 from comity.orbits import Trajectory
 
+#: The kind of job that runs a search.
+JOB = "search"
 _NEXT: dict[SearchStatusCode, frozenset[SearchStatusCode]] = {
     "received": frozenset({"in_progress", "cancelled", "failed"}),
     "in_progress": frozenset({"completed", "failed", "cancelled"}),
@@ -19,9 +22,12 @@ _NEXT: dict[SearchStatusCode, frozenset[SearchStatusCode]] = {
 
 
 def open_search(
-    store: Store, request: Request, asked: Asked, *, licensed: bool, now: Epoch
+    store: JobStore, request: Request, asked: Asked, *, licensed: bool, now: Epoch, at: Epoch
 ) -> OpportunitySearch:
-    """Keep a drafted request, the words it was asked in and a search for its opportunities."""
+    """Keep a drafted request, the words it was asked in, a search, and the job that does it.
+
+    All of them or none. ``at``: the machine's time, by which jobs are due.
+    """
     with store.begin() as work:
         kept = replace(request, id=work.next_id("request"))
         work.requests.put(kept)
@@ -36,6 +42,7 @@ def open_search(
             statuses=(SearchStatus(at=now, code="received"),),
         )
         work.searches.put(search)
+        work.jobs.add(JOB, {"search": search.id}, now=at, tenant=asked.customer, key=search.id)
         return search
 
 
@@ -62,11 +69,6 @@ def run_search(
         return _advance(store, search_id, now, "failed", "not-possible", str(error))
     text = f"{len(found.windows):,} windows in {found.interval.iso()}"
     return _advance(store, search_id, now, "completed", None, text)
-
-
-def fail_search(store: Store, search_id: str, *, now: Epoch, error: ComityError) -> OpportunitySearch:
-    """Say that the search could not be run at all."""
-    return _advance(store, search_id, now, "failed", "server-error", str(error))
 
 
 def cancel_search(store: Store, search_id: str, *, now: Epoch, reason: str = "") -> OpportunitySearch:

@@ -195,14 +195,15 @@ def notice_events(store: NoticeStore, *, now: Epoch, limit: int = 500) -> int:
         for webhook in work.webhooks.all(state="active"):
             if webhook.after >= last:
                 continue
-            found = work.events.after(webhook.after, limit=limit)
-            for _, event in found:
-                if event.tenant == webhook.tenant and event.kind in webhook.kinds:
-                    message = {"type": event.kind, "timestamp": event.at.iso(), "data": dict(event.data)}
-                    _queue(work, webhook, event.id, message, now)
-                    queued += 1
-            if found:
-                work.webhooks.put(replace(webhook, after=found[-1][0]))
+            after = webhook.after
+            while found := work.events.after(after, limit=limit):
+                for _, event in found:
+                    if event.tenant == webhook.tenant and event.kind in webhook.kinds:
+                        message = {"type": event.kind, "timestamp": event.at.iso(), "data": dict(event.data)}
+                        _queue(work, webhook, event.id, message, now)
+                        queued += 1
+                after = found[-1][0]
+            work.webhooks.put(replace(webhook, after=after))
     return queued
 
 

@@ -17,6 +17,7 @@ from comity.server.openapi import complete
 from comity.server.operator import Operator
 from comity.server.operator_api import router as operator_api
 from comity.server.settings import Settings
+from comity.server.stac import router as stac
 from comity.server.stapi import router as stapi
 from comity.server.webhooks import router as webhooks
 
@@ -49,6 +50,7 @@ def create_app(operator: Operator, settings: Settings | None = None) -> FastAPI:
     app.include_router(identity_routes(operator, settings))
     # Areas: one line each.
     app.include_router(stapi(operator, settings))
+    app.include_router(stac(operator, settings))
     app.include_router(operator_api(operator, settings))
     background = Background(operator, settings)
     app.state.background = background

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 import structlog
@@ -38,6 +39,17 @@ class FieldError(InputError):
         self.field = field
         self.value = value
         self.limit = limit
+
+
+@contextmanager
+def in_field(field: str, value: object = None) -> Iterator[None]:
+    """What is refused inside is told of ``field``."""
+    try:
+        yield
+    except FieldError:
+        raise
+    except InputError as error:
+        raise FieldError(str(error), field=field, value=value) from error
 
 
 class UnauthenticatedError(ComityError):

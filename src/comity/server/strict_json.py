@@ -17,10 +17,16 @@ MAX_DEPTH = 100
 
 
 def check_json(body: bytes) -> None:
-    """Refuse NaN, infinities, numbers beyond a double, lone surrogates, NUL, and nesting over 100 levels.
+    """Refuse what is no UTF-8, NaN, numbers beyond a double, lone surrogates, NUL, nesting over 100 levels.
 
     Raises :class:`FieldError`. A body that is no JSON at all passes: the route says so itself.
     """
+    try:
+        body.decode()
+    except UnicodeDecodeError as error:
+        raise FieldError(
+            f"the body is no UTF-8: {error.reason} at byte {error.start:,}", field="body"
+        ) from error
     if not _SUSPECT.search(body):
         return
     try:

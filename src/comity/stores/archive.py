@@ -153,11 +153,9 @@ class SqlArchive:
         if search.ids is not None or _asks_for_order(search):
             return lambda place, size: rows(query, place, size)
         along = _along_time(connection, search)
-        whole = query
-        if self._dialect == "sqlite":
-            # by no index, for the order's sake least of all: rows far apart cost more than sorting
-            plain = ordering(search.sort, by_index=False)
-            whole = query.order_by(None).order_by(*plain).with_hint(items, "NOT INDEXED", "sqlite")
+        # not by an index of the order: rows that lie far apart cost more than sorting
+        plain = ordering(search.sort, by_index=False)
+        whole = query.order_by(None).order_by(*plain).with_hint(items, "NOT INDEXED", "sqlite")
         if along is None:
             return lambda place, size: rows(whole, place, size)
 

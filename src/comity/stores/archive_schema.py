@@ -8,6 +8,8 @@ migration makes them; they are not part of the metadata.
 
 from __future__ import annotations
 
+from typing import Any
+
 from sqlalchemy import (
     BigInteger,
     Boolean,
@@ -29,7 +31,7 @@ from comity.stores.schema import CompressedJson, metadata
 
 #: Text in the order of its code points, in every database and whatever the locale of the server.
 PlainText = Text().with_variant(postgresql.TEXT(collation="C"), "postgresql")
-_TYPES: dict[str, TypeEngine[object]] = {
+_TYPES: dict[str, TypeEngine[Any]] = {
     "text": PlainText, "number": Double(), "time": BigInteger(), "flag": Boolean(),
 }  # fmt: skip
 _ALWAYS = ("id", "collection", "at_us", "start_us", "end_us")

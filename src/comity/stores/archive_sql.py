@@ -146,14 +146,14 @@ def ordering(
 ) -> list[ColumnElement[Any]]:
     """The order of a search; items without a property last, ties as they were added, or the reverse.
 
-    ``by_index``: False keeps SQLite from taking an index for it.
+    ``by_index``: False keeps the database from taking an index for it.
     """
     keys: list[ColumnElement[Any]] = []
     for key in sort:
-        column = table.c[key.property.column]
+        column: Any = table.c[key.property.column]
         if column.nullable:
             keys.append(column.is_(None))
-        if not by_index:
+        if not by_index and key.property.kind != "flag":
             column = column.op("||")("") if key.property.kind == "text" else column.op("+")(0)
         keys.append(column.desc() if key.descending else column.asc())
     return [*keys, table.c.seq.desc() if sort[0].descending else table.c.seq.asc()]

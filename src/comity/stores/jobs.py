@@ -211,6 +211,11 @@ class SqlJobs:
         dead_letter(job)
         return self._change(job, state="queued", due=now, most_runs=job.runs + MOST_RUNS, ended=None)
 
+    def counts(self) -> dict[tuple[str, JobState], int]:
+        """How many jobs there are of each kind and state."""
+        query = select(jobs.c.kind, jobs.c.state, func.count()).group_by(jobs.c.kind, jobs.c.state)
+        return {(kind, state): number for kind, state, number in self._connection.execute(query)}
+
     def prune(self, before: Epoch) -> int:
         """Forget what ended well before ``before``."""
         old = and_(jobs.c.state.in_(("done", "cancelled")), jobs.c.ended < before.tai_ns)

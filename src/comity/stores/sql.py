@@ -28,7 +28,7 @@ from comity.orbits import MeanElements
 from comity.services import OrderTask
 from comity.stores import job_schema, schema
 from comity.stores.archive import SqlArchive, SqlArchiveIndex
-from comity.stores.database import locking_rows, open_engine
+from comity.stores.database import locking_rows, open_engine, reading
 from comity.stores.jobs import SqlEvents, SqlJobs, SqlJobTransaction
 
 R = TypeVar("R")
@@ -309,6 +309,14 @@ class SqlStore:
     def begin_jobs(self) -> SqlJobTransaction:
         """A new transaction on the queue alone."""
         return SqlJobTransaction(locking_rows(self._engine))
+
+    def last_event(self) -> int:
+        """Number of the newest event, without waiting for any transaction."""
+        try:
+            with reading(self._engine).begin() as connection:
+                return SqlEvents(connection).last()
+        except DBAPIError as refusal:
+            raise _refused(refusal) from refusal
 
     @property
     def engine(self) -> Engine:

@@ -57,7 +57,9 @@ def loaded_database(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture
 def settings() -> Settings:
     """Limits that no test meets by chance; a test of limits overrides this."""
-    return Settings(base_url=BASE, requests_per_minute=1e6, burst=1_000_000, logins_per_minute=1e6, job_threads=0)
+    return Settings(
+        base_url=BASE, requests_per_minute=1e6, burst=1_000_000, logins_per_minute=1e6, job_threads=0
+    )
 
 
 @pytest.fixture

@@ -8,12 +8,11 @@ import time
 
 import pytest
 
-from comity.core import Interval
+from comity.core import Interval, silent
 from comity.fleet import load_programme, point_target
 from comity.operations import add_request, make_quote, place_order
 from comity.operations.jobs import HeldStore
 from comity.operations.worker import Run
-from comity.core import silent
 from comity.server.identity import machine_now
 from comity.server.jobs import job_kinds
 
@@ -61,7 +60,9 @@ def test_one_idempotency_key_is_one_job(client, token, ordered) -> None:
     assert len(client.get("/jobs", headers=token["operator"]).json()["jobs"]) == 1
 
 
-def test_a_worker_that_dies_with_its_plan_made_does_not_plan_twice(client, token, app, operator, ordered) -> None:
+def test_a_worker_that_dies_with_its_plan_made_does_not_plan_twice(
+    client, token, app, operator, ordered
+) -> None:
     client.post("/jobs", json=PLAN, headers=token["planner"])
     background = app.state.background
     kind = job_kinds(operator, background.sender, background.opener)["plan"]
@@ -82,6 +83,8 @@ def test_nothing_to_plan_is_a_dead_letter_at_once_with_its_reason(client, token,
     (dead,) = client.get("/jobs?state=failed", headers=token["operator"]).json()["jobs"]
     assert (dead["id"], dead["runs"]) == (job["id"], 1)
     assert "order a quote first" in dead["error"]
+    figures = client.get("/metrics", headers=token["operator"]).text
+    assert 'comity_jobs{kind="plan",state="failed"} 1.0' in figures
     again = client.post(f"/jobs/{job['id']}/retry", headers=token["planner"])
     assert again.json()["state"] == "queued"
 
@@ -158,7 +161,9 @@ def test_bad_input_names_the_field(client, token, body, field) -> None:
     assert field in answer.json()["errors"][0]["field"]
 
 
-def test_the_server_works_while_it_runs_and_hands_back_when_it_ends(client, token, operator, settings, ordered) -> None:
+def test_the_server_works_while_it_runs_and_hands_back_when_it_ends(
+    client, token, operator, settings, ordered
+) -> None:
     from dataclasses import replace
 
     from fastapi.testclient import TestClient

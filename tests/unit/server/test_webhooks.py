@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import replace
 
 import pytest
 from standardwebhooks.webhooks import Webhook as Receiver
-from unit.stores.test_webhooks import Site, site  # noqa: F401 - a fixture
 
 from comity.core import FixedClock, Interval
 from comity.fleet import load_programme, point_target
@@ -14,9 +14,16 @@ from comity.operations import add_request, cancel_order, make_quote, place_order
 from comity.operations.worker import Worker
 from comity.server.identity import machine_now
 from comity.server.jobs import job_kinds
+from unit.stores.hook_site import Site, receiving
 
 PROGRAMME = load_programme("joint-eo")
 NOW = PROGRAMME.epoch
+
+
+@pytest.fixture
+def site() -> Iterator[Site]:
+    with receiving() as here:
+        yield here
 
 
 @pytest.fixture
@@ -136,7 +143,12 @@ def test_another_tenants_webhook_is_unknown(client, token, site) -> None:
 
 @pytest.mark.parametrize(
     "url",
-    ["http://169.254.169.254/latest", "https://[::ffff:10.0.0.1]/", "https://192.168.1.1/", "file:///etc/passwd"],
+    [
+        "http://169.254.169.254/latest",
+        "https://[::ffff:10.0.0.1]/",
+        "https://192.168.1.1/",
+        "file:///etc/passwd",
+    ],
 )
 def test_a_webhook_into_the_house_is_refused_and_said_why(client, token, url) -> None:
     answer = client.post("/webhooks", json={"url": url}, headers=token["customer"])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -10,13 +11,15 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
-from unit.stores.s3_server import Server, server
 
-from comity.core import ComityError, Epoch, InputError, UnknownIdError
-from comity.operations.buckets import Bucket, add_bucket, verify_bucket
+from comity.core import ComityError, Epoch, FixedClock, InputError, UnknownIdError
+from comity.operations import ItemRecord, Order, OrderStatus
+from comity.operations.buckets import Bucket, add_bucket, queue_deliveries, send_item, verify_bucket
 from comity.operations.memory_jobs import MemoryJobStore
+from comity.operations.worker import Kind, Worker
 from comity.stores.buckets import GuardedBuckets
 from comity.stores.guard import Guard, networks
+from unit.stores.s3_server import Server, server
 
 NOW = Epoch.from_iso("2026-06-01T00:00:00Z")
 HOME = networks(["127.0.0.0/8"])
@@ -168,3 +171,78 @@ def test_a_region_cannot_turn_amazon_into_another_host() -> None:
     evil = replace(bucket(""), endpoint=None, region="x.evil.example/?")
     with pytest.raises(InputError, match="region"), GuardedBuckets().open(evil):
         pass
+
+
+def test_an_offered_item_is_put_into_its_customers_bucket_once_and_into_no_other(
+    s3: Server, tmp_path: Path
+) -> None:
+    opener = GuardedBuckets(Guard(allowed=HOME, lookup=lambda host, port: ["127.0.0.1"]))
+    store, mine = kept(opener, named(s3), "s3://djibouti/mine")
+    verify_bucket(store, opener, mine.id, tenant="a", now=NOW)
+    for tenant, order in (("a", "order-0001"), ("b", "order-0002")):
+        _offer(store, tmp_path, tenant, order)
+    assert queue_deliveries(store, now=NOW) == 1
+    assert queue_deliveries(store, now=NOW) == 0
+
+    def send(run):
+        return send_item(store, opener, tmp_path, run.job.payload, tenant=run.job.tenant)
+
+    assert Worker(store, {"bucket": Kind(name="bucket", handler=send)}, clock=FixedClock(NOW)).run_all() == 1
+    (job,) = store.jobs.list()
+    assert (job.state, job.result["sent"]) == ("done", 2)
+    with opener.open(mine) as objects:
+        base = "order-0001/item-order-0001"
+        assert [one.key for one in objects.list()] == [f"{base}/image.tif", f"{base}/item.json"]
+        item = json.loads(objects.get(f"{base}/item.json"))
+    assert [link["rel"] for link in item["links"]] == ["license"]
+    assert "collection" not in item
+    with pytest.raises(UnknownIdError):
+        send_item(store, opener, tmp_path, {"bucket": mine.id, "item": "item-order-0002"}, tenant="a")
+
+
+def _offer(store: MemoryJobStore, folder: Path, tenant: str, order: str) -> None:
+    home = folder / "stac" / order
+    home.mkdir(parents=True)
+    (home / "image.tif").write_bytes(b"II*\0")
+    document = {
+        "type": "Feature",
+        "id": f"item-{order}",
+        "collection": "hr-scene",
+        "links": [
+            {"rel": "root", "href": "../catalog.json"},
+            {"rel": "license", "href": "https://x.example"},
+        ],
+        "assets": {"image": {"href": "./image.tif", "type": "image/tiff"}},
+    }
+    (home / "item.json").write_text(json.dumps(document))
+    with store.begin() as work:
+        work.orders.put(
+            Order(
+                id=order,
+                request="r",
+                quote="q",
+                customer=tenant,
+                product="hr-scene",
+                created=NOW,
+                statuses=(OrderStatus(at=NOW, code="received"),),
+            )
+        )
+        work.items.put(
+            ItemRecord(
+                id=f"item-{order}",
+                activity="a",
+                order=order,
+                task="t",
+                target="Djibouti",
+                path=f"stac/{order}/item.json",
+                image=f"stac/{order}/image.tif",
+                quicklook="",
+                cloud=0.0,
+                native_gsd_m=1.0,
+                delivered_gsd_m=1.0,
+                pixel_m=1.0,
+                area_part=1.0,
+                delivered=NOW,
+                state="offered",
+            )
+        )

@@ -313,7 +313,7 @@ def _workers(database_url: str) -> Iterator[tuple[Callable[[], int], Callable[[i
         try:
             yield start, kill
         finally:
-            for pid in list(alive):
+            for pid in alive:
                 kill(pid)
             mother.kill()
 

@@ -3,8 +3,8 @@
 In the focal plane rows run along +X of the camera (the way of flight) and columns along −Y (to port), so
 that an image is seen from above and not mirrored. A detector at focal-plane coordinates x, y from the
 principal point looks along (x′, y′, f) of the camera frame, x′, y′ without distortion. The line of sight is
-straight, from where the camera is at the row's time; it is corrected for aberration, and for what the Earth turns
-while the light is on its way (a metre). Refraction (2 m at 30° off nadir) is left out.
+straight, from where the camera is at the row's time; it is corrected for aberration, and for what the Earth
+turns while the light is on its way (a metre). Refraction (2 m at 30° off nadir) is left out.
 """
 
 from __future__ import annotations
@@ -197,7 +197,7 @@ class CameraModel:
     def lines_of_sight(self, column: ArrayLike, row: ArrayLike) -> tuple[Floats, Floats]:
         """Where the camera is (…, 3) m and the way pixels look (…, 3) unit, both ITRF of the row's time.
 
-        With aberration they end at the ground as it lay when the light left it, up to a metre from where it is.
+        With aberration they end at the ground as it lay when the light left it, a metre from where it is.
         """
         columns, rows, _, shape = _flat(column, row, 0.0)
         out = np.empty((len(columns), 6))

@@ -152,7 +152,7 @@ def _targeted(
             f"around {law.at.iso(0)}: no camera sees it then"
         )
     motion = rates(seconds, ground) if speed > 0.0 else velocity
-    # where the target appears, not where it is: the camera moves (aberration), the Earth turns while light comes
+    # where the target appears, not where it is: the camera moves (aberration), the Earth turns meanwhile
     over = velocity - np.cross(_EARTH_RATE, ground - position)
     return _frame(line + over / SPEED_OF_LIGHT_M_S, motion)
 

@@ -20,6 +20,8 @@ Floats = NDArray[np.float64]
 
 #: Rasters of at most so many posts are read once and kept.
 _KEPT = 64_000_000
+#: Lengths of whole SRTM tiles: 3″ and 1″.
+_SRTM_BYTES = (2 * 1201**2, 2 * 3601**2)
 #: A raster is believed so far beyond its outer posts: half a pixel, its own edge.
 _EDGE = 0.5
 
@@ -37,6 +39,11 @@ class Posts:
             # It stays open for as long as this object lives; rasterio closes what is collected.
             self._file = rasterio.open(path)
         except (RasterioError, OSError) as error:
+            if path.suffix.lower() == ".hgt" and path.is_file() and path.stat().st_size not in _SRTM_BYTES:
+                raise InputError(
+                    f"{what} {path} is no whole SRTM tile: {path.stat().st_size:,} bytes, "
+                    f"{' or '.join(f'{size:,}' for size in _SRTM_BYTES)} are expected"
+                ) from error
             raise InputError(f"cannot read {what} {path}: {error}") from error
         if self._file.crs is None:
             raise InputError(f"{what} {path} has no coordinate reference system")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,12 +14,13 @@ from rasterio.transform import Affine
 from rasterio.windows import Window
 from shapely.geometry.base import BaseGeometry
 
-from comity.core import InputError, Progress, read_text, silent
-from comity.fleet import area_from_geojson, area_from_geometry
-from comity.fleet.areas import features_of
+from comity.core import InputError, Progress, silent
+from comity.fleet import area_from_geometry
 from comity.imagery.gdal import bounded_cache
+from comity.imagery.processing.areas import read_area
 from comity.imagery.processing.blocks import fingerprint, write_cog
 from comity.imagery.processing.colour.sheets import Sheet, counts_of, out_nodata
+from comity.imagery.processing.provenance import keep_apart
 from comity.imagery.processing.raster import RasterLayout
 
 _METHOD = "cut 1"
@@ -43,17 +43,6 @@ class CutResult:
     covered: float
 
 
-def read_area(path: Path) -> BaseGeometry:
-    """The polygons of a GeoJSON file as one, lon, lat degrees. Raises :class:`InputError` naming the file."""
-    try:
-        parts = [area_from_geojson(one, path.stem) for one in features_of(json.loads(read_text(path)))]
-    except (InputError, ValueError) as error:
-        raise InputError(f"{path}: {error}") from error
-    if any(part.is_point for part in parts):
-        raise InputError(f"{path} holds a point: an area to cut is a polygon")
-    return shapely.union_all([part.geometry for part in parts])
-
-
 def cut(
     image: Path,
     area: Path | BaseGeometry,
@@ -68,6 +57,7 @@ def cut(
     of an area so thin that it holds no centre, if it touches it. Raises :class:`InputError` naming the
     file: the image lies on no map, or has no data in the area.
     """
+    keep_apart(out, image)
     shape = read_area(area) if isinstance(area, Path) else area_from_geometry(area, "area").geometry
     with bounded_cache(), closing(Sheet(image)) as sheet:
         if sheet.crs is None:

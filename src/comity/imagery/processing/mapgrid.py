@@ -6,6 +6,7 @@ import math
 from pathlib import Path
 
 import numpy as np
+import rasterio
 import shapely
 from numpy.typing import NDArray
 from pyproj import Geod, Transformer
@@ -27,6 +28,8 @@ Bounds = tuple[float, float, float, float]
 _SIDE = 33
 #: More pixels on a side than this is a slip of the pixel size.
 _MOST_PIXELS = 2_000_000
+#: Times the image's own resolution that an orthoimage may have: more is a slip of the pixel size as well.
+_FINEST = 50
 
 
 def utm_crs(lon_deg: float, lat_deg: float) -> CRS:
@@ -99,9 +102,7 @@ def ortho_layout(
             f"{image.path} at {np.mean(lon):.2f}° E, {np.mean(lat):.2f}° N cannot be laid on "
             f"{there_crs.to_string()}"
         )
-    pixel = res if res is not None else _native(image, relief, there)
-    if not (math.isfinite(pixel) and pixel > 0.0):
-        raise InputError(f"pixel size {pixel:g}: give a number above 0")
+    pixel = _native(image, relief, there) if res is None else _sensible(res, image, relief, there, there_crs)
     whole = (float(x.min()), float(y.min()), float(x.max()), float(y.max()))
     west, south, east, north = whole if bounds is None else bounds
     if bounds is not None:
@@ -137,6 +138,20 @@ def ortho_layout(
     )
 
 
+def _sensible(res: float, image: SensorImage, relief: Relief, there: Transformer, crs: CRS) -> float:
+    """A pixel size asked for, if it can be meant: a metre in a projection of degrees cannot."""
+    if not (math.isfinite(res) and res > 0.0):
+        raise InputError(f"pixel size {res:g}: give a number above 0")
+    own = _native(image, relief, there)
+    most = own * max(image.shape)
+    if own / _FINEST <= res <= most or max(image.shape) < _FINEST:
+        return res
+    raise InputError(
+        f"pixel size {res:g} in {crs.to_string()}: the image's own is {own:g} there, the whole image "
+        f"{most:.3g} wide: give {own / _FINEST:.2g} … {most:.3g}, in the projection's units"
+    )
+
+
 def _projection(crs: str | int | None, lon: Floats, lat: Floats) -> CRS:
     """The one named, or that of the middle of an outline."""
     if crs is not None:
@@ -146,9 +161,11 @@ def _projection(crs: str | int | None, lon: Floats, lat: Floats) -> CRS:
 
 def _crs(name: str | int) -> CRS:
     try:
-        found = CRS.from_epsg(name) if isinstance(name, int) else CRS.from_user_input(name)
+        with rasterio.Env():  # without it PROJ writes to the terminal as well
+            found = CRS.from_epsg(name) if isinstance(name, int) else CRS.from_user_input(name)
     except CRSError as error:
-        raise InputError(f"{name} is no coordinate reference system: {error}") from error
+        cause = str(error).partition(" PROJ:")[0]
+        raise InputError(f"{name} is no coordinate reference system: {cause}") from error
     if not (found.is_projected or found.is_geographic):
         raise InputError(f"{name} is neither a projected nor a geographic coordinate reference system")
     return found
@@ -169,7 +186,7 @@ def _native(image: SensorImage, relief: Relief, there: Transformer) -> float:
 
 def area_bounds(area: Path, image: SensorImage, relief: Relief, crs: str | int | None = None) -> Bounds:
     """The rectangle about the area of a GeoJSON file, in a projection (None: the image's UTM zone)."""
-    from comity.imagery.products.area import read_area
+    from comity.imagery.processing.areas import read_area
 
     shape = read_area(area)
     lon, lat = outline(image, relief)

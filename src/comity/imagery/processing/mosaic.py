@@ -24,6 +24,7 @@ from comity.imagery.processing.colour.placing import Classes, Grid, Placed, unio
 from comity.imagery.processing.colour.seams import Labels, seams
 from comity.imagery.processing.colour.sheets import Sheet, counts_of, out_nodata
 from comity.imagery.processing.masks import CLOUD, SHADOW
+from comity.imagery.processing.provenance import inherited, keep_apart
 from comity.imagery.processing.raster import RasterLayout
 
 _METHOD = "mosaic 1"
@@ -87,6 +88,7 @@ def mosaic(
         raise InputError(f"{len(masks)} masks for {len(images)} images: give one each")
     if not feather_px >= 0.0:
         raise InputError(f"feather {feather_px:g}: give 0 pixels or more")
+    keep_apart(out, *images, *masks)
     with ExitStack() as stack:
         stack.enter_context(bounded_cache())
         sheets = [stack.enter_context(closing(Sheet(path, bands=bands))) for path in images]
@@ -272,8 +274,4 @@ def _layout(first: Sheet, grid: Grid, nodata: float) -> RasterLayout:
 
 def _tags(sheets: Sequence[Sheet]) -> dict[str, str]:
     tags = {"PROCESSING": "mosaic", "SOURCES": " ".join(sheet.path.name for sheet in sheets)[:2000]}
-    for key in ("SIMULATED", "QUANTITY"):
-        found = {sheet.tags[key] for sheet in sheets if key in sheet.tags}
-        if found:
-            tags[key] = sorted(found)[0]
-    return tags
+    return inherited(*(sheet.tags for sheet in sheets)) | tags

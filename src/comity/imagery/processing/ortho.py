@@ -14,6 +14,7 @@ from comity.imagery.geometry.location import Relief
 from comity.imagery.processing.blocks import fingerprint, processors, write_cog
 from comity.imagery.processing.mapgrid import Bounds, native_gsd, ortho_layout
 from comity.imagery.processing.orthorectifier import Orthorectifier, name_of, orthorectifier, out_nodata
+from comity.imagery.processing.provenance import inherited, keep_apart
 from comity.imagery.processing.raster import RasterLayout
 from comity.imagery.processing.resampling.filters import make_filter
 
@@ -75,12 +76,14 @@ def orthorectify(
     """
     opened = image if isinstance(image, SensorImage) else open_image(image)
     relief = Dem(dem, geoid) if isinstance(dem, Path) else dem
+    keep_apart(out, opened.path, relief.path if isinstance(relief, Dem) else None)
     filter_name = make_filter(resampling).name
     grid = layout if layout is not None else ortho_layout(opened, relief, crs=crs, res=res, bounds=bounds)
     grid = _with_pixels_of(grid, opened)
     threads = workers or processors()
     size = block if block is not None else (2048 if threads <= 4 else 1024)
     told = {
+        **inherited(opened.tags),
         "COMITY_LEVEL": "L1C",
         "COMITY_GEOMETRY": opened.geometry,
         "COMITY_RELIEF": name_of(relief),

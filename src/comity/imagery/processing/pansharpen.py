@@ -31,12 +31,15 @@ from comity.imagery.processing.colour.fusion import Image
 from comity.imagery.processing.colour.relation import Floats, Heights, Relation, grid_relation, model_relation
 from comity.imagery.processing.colour.sheets import Sheet, counts_of, out_nodata
 from comity.imagery.processing.colour.survey import Survey, survey
+from comity.imagery.processing.provenance import inherited, keep_apart
 from comity.imagery.processing.raster import RasterLayout
 
 #: A change here makes new files of old recipes.
 _METHOD = "pansharpen 1: context-based MTF-GLP, consistent"
 #: Pan pixels by which relief may shift the bands against the pan before a DEM is asked for.
 _PARALLAX_PX = 0.5
+#: Share of the pan the bands tell below which something is odd.
+_LITTLE = 0.6
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -152,6 +155,7 @@ def pansharpen(
     beside. Memory is bounded by blocks; a run that was killed goes on. Raises :class:`InputError`
     naming the file and what is wrong with it.
     """
+    keep_apart(out, _path(pan), _path(xs))
     with bounded_cache(), closing(FilePair(pan, xs, dem=dem, bands=bands)) as pair:
         threads = workers or processors()
         try:
@@ -276,8 +280,7 @@ def _tags(pair: FilePair, found: Survey) -> dict[str, str]:
         "SHIFT_PX": "{:.3f} {:.3f}".format(*found.shift_px),
         "MTF_NYQUIST": f"{found.nyquist:.3f}",
     }
-    kept = ("SIMULATED", "QUANTITY", "TIFFTAG_DATETIME", "TIFFTAG_COPYRIGHT")
-    return {key: pair.xs.tags[key] for key in kept if key in pair.xs.tags} | tags
+    return inherited(pair.xs.tags, pair.pan.tags) | tags
 
 
 def _notes(pair: FilePair, found: Survey) -> tuple[str, ...]:
@@ -285,6 +288,11 @@ def _notes(pair: FilePair, found: Survey) -> tuple[str, ...]:
     if pair.parallax_px > _PARALLAX_PX:
         notes.append(
             f"relief may move the bands against the pan by {pair.parallax_px:.1f} px: give a DEM (--dem)"
+        )
+    if found.explained < _LITTLE:
+        notes.append(
+            f"the bands tell only {100 * found.explained:.0f} % of the pan: do both show the same ground, "
+            "taken at the same time?"
         )
     if found.spread_px > _PARALLAX_PX:
         notes.append(

@@ -22,6 +22,7 @@ from comity.imagery.level0.calibration import Calibration, read_calibration
 from comity.imagery.level0.reading import MISSING
 from comity.imagery.processing.alignment import BandMap, band_map, reference_of
 from comity.imagery.processing.blocks import fingerprint, write_cog
+from comity.imagery.processing.provenance import keep_apart
 from comity.imagery.processing.raster import RasterLayout
 from comity.imagery.processing.registration import TILE, Registration, Surface, Tiles, register, verify
 from comity.imagery.processing.resampling.filters import make_filter
@@ -111,6 +112,7 @@ def correct(
     Raises :class:`InputError` naming the file: no level-1A image or no geometry, a calibration of another
     camera, the Sun below the horizon, or ``out`` cannot be written.
     """
+    keep_apart(out, image, calibration)
     source = open_image(image)
     key = read_calibration(calibration)
     start, line_s, warmth = _facts(source, key, calibration)

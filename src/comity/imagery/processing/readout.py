@@ -77,9 +77,10 @@ class Readout:
             self.offsets = tuple(float(one) for one in image.offsets)
             self.tags: dict[str, str] = dict(image.tags())
             floating = all(np.dtype(one).kind == "f" for one in image.dtypes)
+            small_enough = not floating or _may_be_reflectance(image)
         scaled = any(one != 1.0 for one in self.scales)
         quantity = self.tags.get("COMITY_QUANTITY", "")
-        self.is_reflectance = "radiance" not in quantity and (scaled or floating)
+        self.is_reflectance = "radiance" not in quantity and (scaled or (floating and small_enough))
 
     def _image(self) -> DatasetReader:
         image: DatasetReader | None = getattr(self._local, "image", None)
@@ -151,6 +152,13 @@ def opened(path: Path) -> Iterator[DatasetReader]:
         yield image
 
 
+def _may_be_reflectance(image: DatasetReader) -> bool:
+    """Whether floats without a scale are as small as reflectance is: counts are hundreds."""
+    thin = image.read(1, out_shape=(min(image.height, 64), min(image.width, 64)))
+    known = thin[np.isfinite(thin) & (thin != image.nodata)]
+    return not known.size or float(np.median(known)) <= 2.0
+
+
 def band_names(path: Path, image: DatasetReader, given: Sequence[str] | None) -> tuple[str, ...]:
     """Names of the bands: those given, the file's own, or, for counts alone, told from the haze in them.
 
@@ -171,7 +179,9 @@ def band_names(path: Path, image: DatasetReader, given: Sequence[str] | None) ->
     shrink = max(1, max(image.shape) // 512)
     shape = (image.height // shrink or 1, image.width // shrink or 1)
     counts = image.read([1, 2, 3], out_shape=(3, *shape))
-    valid = (image.read_masks([1, 2, 3], out_shape=(3, *shape)) != 0).all(axis=0)
+    valid = (image.read_masks([1, 2, 3], out_shape=(3, *shape)) != 0).all(axis=0) & np.isfinite(counts).all(
+        axis=0
+    )
     if not valid.any():
         raise InputError(f"{path} has no valid pixel")
     dark = [float(np.percentile(one[valid], 1.0)) for one in counts]

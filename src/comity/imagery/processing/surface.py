@@ -103,10 +103,12 @@ def surface_reflectance(
     0.40…1.06 µm, values that are no reflectance.
     """
     from comity.imagery.processing.blocks import fingerprint, write_cog
+    from comity.imagery.processing.provenance import keep_apart
     from comity.imagery.processing.raster import RasterLayout
 
     if method not in METHODS:
         raise InputError(f"unknown method {method!r}: there are {', '.join(METHODS)}")
+    keep_apart(out, image)
     small = read_small(image, bands=bands)
     if not small.is_reflectance:
         raise InputError(

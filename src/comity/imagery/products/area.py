@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,8 +10,7 @@ import shapely
 from shapely.geometry import Polygon
 from shapely.geometry.base import BaseGeometry
 
-from comity.core import InputError, read_text
-from comity.fleet import area_from_geojson
+from comity.core import InputError
 from comity.fleet.areas import area_km2
 from comity.imagery.geometry.location import Relief, locate_on
 from comity.imagery.geometry.model import SensorModel
@@ -30,25 +28,6 @@ class Coverage:
     seen: BaseGeometry
     asked_km2: float
     fraction: float
-
-
-def read_area(path: Path) -> BaseGeometry:
-    """The area of a GeoJSON file: all its polygons, lon, lat degrees.
-
-    Raises :class:`InputError` naming the file: it is no GeoJSON, or a point, or wrong in itself.
-    """
-    text = read_text(path)
-    try:
-        content = json.loads(text)
-    except ValueError as error:
-        raise InputError(f"{path} is not JSON: {error}") from error
-    try:
-        area = area_from_geojson(content, path.stem)
-    except InputError as error:
-        raise InputError(f"{path}: {error}") from error
-    if area.is_point:
-        raise InputError(f"{path} holds a point: a product is cut to a polygon")
-    return area.geometry
 
 
 def outline(path: Path, model: SensorModel, dem: Relief) -> BaseGeometry:

@@ -201,7 +201,8 @@ def _described(image: Path) -> tuple[dict[str, Any], list[dict[str, Any]], list[
             "transform": list(file.transform)[:6],
             "bounds": list(file.bounds),
             "dtype": file.dtypes[0],
-            "nodata": file.nodata,
+            # JSON has no NaN: STAC writes its name.
+            "nodata": "nan" if file.nodata is not None and math.isnan(file.nodata) else file.nodata,
             "is_reflectance": Readout(image).is_reflectance,
             "quantity": quantity,
         }

@@ -19,6 +19,29 @@ _AIRBUS = re.compile(r"DS_(PHR1[AB]|SPOT[67])_(\d{14})(\d)?")
 _AIRBUS_NAMES = {"PHR1A": "Pléiades 1A", "PHR1B": "Pléiades 1B", "SPOT6": "SPOT 6", "SPOT7": "SPOT 7"}
 
 
+#: Fields of an Item's properties that are read.
+_STAC_NAMES = frozenset(
+    {
+        "datetime",
+        "start_datetime",
+        "end_datetime",
+        "platform",
+        "instruments",
+        "providers",
+        "license",
+        "view:sun_elevation",
+        "view:sun_azimuth",
+        "view:off_nadir",
+        "view:incidence_angle",
+        "view:azimuth",
+        "sat:orbit_state",
+        "sat:absolute_orbit",
+        "comity:order",
+        "comity:simulated",
+    }
+)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SceneFacts:
     """Facts of one acquisition; None is unknown. Angles in degrees, azimuths from true north.
@@ -188,6 +211,11 @@ def _stac(path: Path, fields: Mapping[str, Any]) -> SceneFacts:
             raise InputError(f"{path}: {name} is {value!r}, expected a text")
         return value
 
+    if not _STAC_NAMES & fields.keys():
+        raise InputError(
+            f"{path} tells nothing of an acquisition: it needs STAC's names, such as datetime, platform or "
+            "view:sun_elevation"
+        )
     start = text("start_datetime") or text("datetime")
     end = text("end_datetime")
     if text("sat:orbit_state") not in (None, "ascending", "descending", "geostationary"):

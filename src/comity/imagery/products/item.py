@@ -53,7 +53,7 @@ class BandEntry:
     centre_um: float | None
     width_um: float | None
     data_type: str
-    nodata: float | None
+    nodata: float | str | None
     unit: str | None
     scale: float | None
     offset: float | None

@@ -19,13 +19,14 @@ from shapely.geometry.base import BaseGeometry
 from comity.core import InputError, Progress, silent, whole_path
 from comity.imagery.geometry.dem import Dem
 from comity.imagery.geometry.images import SensorImage, open_image
+from comity.imagery.processing.areas import read_area
 from comity.imagery.processing.blocks import fingerprint
 from comity.imagery.processing.masks import MaskFigures, mask_image
 from comity.imagery.processing.pansharpen import PansharpenResult, pansharpen
-from comity.imagery.processing.readout import band_names, opened
+from comity.imagery.processing.readout import Readout, band_names, opened
 from comity.imagery.processing.surface import surface_reflectance
 from comity.imagery.products import dossier
-from comity.imagery.products.area import Coverage, coverage, outline, read_area
+from comity.imagery.products.area import Coverage, coverage, outline
 from comity.imagery.products.facts import SceneFacts, completed, merged, read_metadata, tagged
 from comity.imagery.products.files import file_name
 from comity.imagery.products.inputs import ProductInputs
@@ -115,6 +116,11 @@ def make_product(
     pan, xs = pan_image.path, xs_image.path
     relief = Dem(dem, geoid, voids=voids)  # type: ignore[arg-type]
     names = _names(xs, bands)
+    if surface is not None and not Readout(xs, bands=names).is_reflectance:
+        raise InputError(
+            f"{xs} holds plain counts, no reflectance: make it L1B first, or give the file its scale "
+            "(gdal_edit.py -scale); without --l2a the product has counts"
+        )
     shown = outline(pan, pan_image.model, relief).intersection(outline(xs, xs_image.model, relief))
     if shown.is_empty:
         raise InputError(f"{pan} and {xs} do not show the same ground")

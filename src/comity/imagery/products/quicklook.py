@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import unicodedata
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import shapely
@@ -20,6 +21,8 @@ from comity.imagery.products.geotiff import NODATA
 
 _GAMMA = 1 / 1.5
 _SHOULDER = 0.84
+#: Median of floats beyond which they are counts, not reflectance.
+_NO_REFLECTANCE = 2.0
 #: Counts (reflectance × 10 000) above which nothing is taken for haze.
 _DARKEST = 2_600.0
 #: Haze is blue: the darkest of each band is taken off nearly whole in blue, less so in red.
@@ -61,10 +64,10 @@ def quicklook_png(
         out_shape=(len(chosen), height, width),
         resampling=Resampling.average,
     )
-    valid = counts[0] != NODATA
-    for channel in counts[1:]:
-        valid &= channel != NODATA
-    if counts_only:
+    valid = (np.isfinite(counts) & (counts != NODATA)).all(axis=0)
+    if counts.dtype.kind == "f" and not counts_only:
+        counts = _of_reflectance(counts, valid)
+    if counts_only or counts.dtype.kind == "f":
         counts = _levelled(counts, valid)
     picture = _stretch(_coloured(chosen, counts), valid, _HAZE if "blue" in chosen else _NO_HAZE, cloud)
     shown = Image.fromarray(picture)
@@ -84,6 +87,13 @@ def _channels(names: Sequence[str]) -> tuple[str, ...]:
         if set(wanted) <= set(names):
             return wanted
     return ("pan" if "pan" in names else names[0],)
+
+
+def _of_reflectance(values: NDArray[Any], valid: NDArray[np.bool_]) -> NDArray[Any]:
+    """Floats (bands, h, w) as counts of reflectance × 10 000; as they are where they are no reflectance."""
+    if not valid.any() or float(np.median(values[:, valid])) > _NO_REFLECTANCE:
+        return values
+    return np.where(valid, np.clip(values * 10_000.0, 1, 65_535), 0).astype(np.uint16)
 
 
 def _levelled(counts: NDArray[np.uint16], valid: NDArray[np.bool_]) -> NDArray[np.uint16]:

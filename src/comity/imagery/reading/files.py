@@ -89,11 +89,13 @@ def write_index(
     from rasterio.windows import Window
 
     from comity.imagery.processing.blocks import fingerprint, write_cog
+    from comity.imagery.processing.provenance import keep_apart
     from comity.imagery.processing.raster import RasterLayout
     from comity.imagery.reading.grids import GridReader, area_mask, common_grid, touches
 
     maths = expression_of(expression) if isinstance(expression, str) else expression
     source = open_source(place)
+    keep_apart(out, source.path)
     bands, _ = source.resolve(None, maths)
     grid = common_grid((source,), area)
     if not touches(source, grid):

@@ -18,7 +18,7 @@ from comity.core import UnknownIdError
 from comity.operations.jobs import ENDED, Job
 from comity.server.dependencies import OperationId, OperatorDep, Wire, request_of, scoped
 from comity.server.identity import Caller, machine_now, require
-from comity.server.jobs.running import Background
+from comity.server.jobs.running import Background, JobFigures
 from comity.server.operator import Operator
 from comity.server.problems import FieldError, ForbiddenError, responses
 from comity.server.settings import Settings
@@ -29,6 +29,9 @@ WATCH_S = 3_600.0
 _PING_S = 15
 
 State = Literal["queued", "running", "done", "failed", "cancelled"]
+
+
+Anyone = Annotated[Caller, scoped()]
 
 
 class PlanJob(Wire):
@@ -84,14 +87,15 @@ def router(operator: Operator, settings: Settings, background: Background) -> AP
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        app.state.metrics.registry.register(figures := JobFigures(operator.sql))
         background.start()
         try:
             yield
         finally:
             await run_sync(background.stop)
+            app.state.metrics.registry.unregister(figures)
 
     routes = APIRouter(prefix="/jobs", tags=["Jobs"], lifespan=lifespan)
-    Anyone = Annotated[Caller, scoped()]
 
     @routes.post(
         "",

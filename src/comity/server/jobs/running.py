@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import structlog
+from prometheus_client import Metric
+from prometheus_client.core import GaugeMetricFamily
+from prometheus_client.registry import Collector
 
 from comity.operations.buckets import BucketOpener, queue_deliveries
+from comity.operations.jobs import JobStore
 from comity.operations.webhooks import WebhookSender, notice_events
 from comity.operations.worker import Worker
 from comity.server.identity import machine_now
@@ -19,10 +23,32 @@ from comity.stores import Guard, GuardedBuckets, HttpWebhooks, networks
 
 #: How long what was done or cancelled can still be asked about.
 KEPT_S = 30 * 86_400.0
+#: How often subscriptions are looked through although nothing happened: another process may have changed one.
+_LOOK_S = 10.0
 #: How often old jobs are forgotten.
 _PRUNE_S = 3_600.0
 #: What a job under way is given to end by itself when the server stops.
 GRACE_S = 10.0
+
+
+class JobFigures(Collector):
+    """The queue as Prometheus reads it, counted when it asks."""
+
+    def __init__(self, store: JobStore) -> None:
+        self._store = store
+
+    def describe(self) -> Iterable[Metric]:
+        """Nothing is counted before it is asked for."""
+        return []
+
+    def collect(self) -> Iterable[Metric]:
+        """Jobs by kind and state; `failed` are the dead letters."""
+        with self._store.begin_jobs() as jobs:
+            counts = jobs.counts()
+        found = GaugeMetricFamily("comity_jobs", "Background jobs.", labels=("kind", "state"))
+        for (kind, state), number in sorted(counts.items()):
+            found.add_metric((kind, state), number)
+        return [found]
 
 
 class Background:
@@ -46,6 +72,7 @@ class Background:
         self.opener: BucketOpener = opener or GuardedBuckets(guard)
         self._operator = operator
         self._pruned = time.monotonic()
+        self._looked: tuple[int, float] | None = None
         self._log = structlog.get_logger("comity.jobs")
         self.worker = Worker(
             operator.sql,
@@ -67,10 +94,18 @@ class Background:
         if self._works:
             self.worker.stop(GRACE_S)
 
+    def wake(self) -> None:
+        """Something was changed that may make work: look at everything now."""
+        self._looked = None
+        self.worker.wake()
+
     def look(self) -> None:
         """Turn what happened into calls and deliveries; now and then forget what is long over."""
-        notice_events(self._operator.sql, now=machine_now())
-        queue_deliveries(self._operator.sql, now=machine_now())
+        last, since = self._operator.sql.last_event(), time.monotonic()
+        if self._looked is None or self._looked[0] != last or since - self._looked[1] > _LOOK_S:
+            notice_events(self._operator.sql, now=machine_now())
+            queue_deliveries(self._operator.sql, now=machine_now())
+            self._looked = (last, since)
         if time.monotonic() - self._pruned > _PRUNE_S:
             self._pruned = time.monotonic()
             with self._operator.sql.begin_jobs() as jobs:

@@ -7,12 +7,11 @@ from typing import Annotated
 from fastapi import APIRouter, Query
 from pydantic import BaseModel, ConfigDict, Field
 
-from comity.core import InputError
 from comity.fleet import Programme, programme_from_text
 from comity.server.dependencies import Limit, OperatorDep, Wire, scoped
 from comity.server.identity import Caller, require
 from comity.server.operator import Operator
-from comity.server.problems import FieldError, ForbiddenError, responses
+from comity.server.problems import FieldError, ForbiddenError, in_field, responses
 from comity.server.settings import Settings
 
 Reader = Annotated[Caller, scoped("plan:read")]
@@ -133,9 +132,10 @@ def router(operator: Operator, settings: Settings) -> APIRouter:
     ) -> ProgrammeOut:
         with operator.store.begin() as work:
             running = work.programme()
-            changed = programme_from_text(
-                asked.text, elements=running.elements, name="the programme sent", requests=False
-            )
+            with in_field("body.text", asked.text):
+                changed = programme_from_text(
+                    asked.text, elements=running.elements, name="the programme sent", requests=False
+                )
             if changed.id != running.id:
                 raise FieldError(
                     f"this server runs {running.id!r}, the programme sent is {changed.id!r}",
@@ -144,7 +144,7 @@ def router(operator: Operator, settings: Settings) -> APIRouter:
                     limit=running.id,
                 )
             if changed.epoch != running.epoch:
-                raise InputError("the programme's epoch cannot change while it runs")
+                raise FieldError("the programme's epoch cannot change while it runs", field="body.text")
             work.set_programme(changed)
         operator.programmes.forget()
         return _programme(operator, changed, caller)

@@ -12,7 +12,7 @@ from comity.operations.oversight import Withheld, lift, veto, withhold
 from comity.server.dependencies import OperatorDep, Wire, scoped
 from comity.server.identity import Caller
 from comity.server.operator import Operator
-from comity.server.problems import FieldError, ForbiddenError, responses
+from comity.server.problems import FieldError, ForbiddenError, in_field, responses
 from comity.server.settings import Settings
 
 Owner = Annotated[Caller, scoped("plan:veto")]
@@ -92,8 +92,8 @@ def router(operator: Operator, settings: Settings) -> APIRouter:
                 "both ends of the interval are needed", field="body.datetime", value=asked.datetime,
                 limit="START/END",
             )  # fmt: skip
-        return _told(
-            withhold(
+        with in_field("body.datetime", asked.datetime):
+            made = withhold(
                 operator.store,
                 partner=_partner(caller),
                 kind=asked.kind,
@@ -103,7 +103,7 @@ def router(operator: Operator, settings: Settings) -> APIRouter:
                 now=operator.now(),
                 by=caller.name,
             )
-        )
+        return _told(made)
 
     @routes.delete("/withheld/{withheld_id}", summary="Give an asset back to planning")
     def give_back(operator: OperatorDep, caller: Owner, withheld_id: str) -> WithheldOut:

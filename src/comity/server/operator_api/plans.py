@@ -17,7 +17,7 @@ from comity.server.dependencies import Limit, OperatorDep, Wire, order_of, scope
 from comity.server.identity import Caller
 from comity.server.operator import Operator
 from comity.server.operator_api.assets import staff
-from comity.server.problems import FieldError, responses
+from comity.server.problems import FieldError, in_field, responses
 from comity.server.settings import Settings
 
 Reader = Annotated[Caller, scoped("plan:read")]
@@ -223,7 +223,8 @@ def router(operator: Operator, settings: Settings) -> APIRouter:
         state: Annotated[str | None, Query(pattern="^(planned|done|failed|dropped)$")] = None,
         limit: Limit = 500,
     ) -> TimelineOut:
-        interval = _interval(datetime, operator.now())
+        with in_field("query.datetime", datetime):
+            interval = _interval(datetime, operator.now())
         programme = operator.programme
         if spacecraft is not None:
             programme.craft(spacecraft)

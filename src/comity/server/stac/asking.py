@@ -16,8 +16,6 @@ from comity.operations.literals import bbox_of, check_text, geometry_of
 from comity.operations.queryables import utc_us
 from comity.server.problems import FieldError
 
-#: More is no error: the page just holds no more than :data:`MAX_LIMIT`.
-LARGEST_LIMIT = 10_000
 _MAX_IDS = 1_000
 _MAX_SORT = 5
 _CRS84 = "http://www.opengis.net/def/crs/OGC/1.3/CRS84"
@@ -25,10 +23,11 @@ _CRS84 = "http://www.opengis.net/def/crs/OGC/1.3/CRS84"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Asked:
-    """A search as it came in, and which fields of the items are wanted."""
+    """A search as it came in, and (``chosen``) which fields of the items are wanted."""
 
     search: Search
-    include: tuple[str, ...] = ()
+    chosen: bool = False
+    include: tuple[str, ...] | None = None
     exclude: tuple[str, ...] = ()
 
 
@@ -47,8 +46,9 @@ def from_query(
     sortby: str | None = None,
     fields: str | None = None,
     token: str | None = None,
+    within: str | None = None,
 ) -> Asked:
-    """A search from the parameters of a GET."""
+    """A search from the parameters of a GET; ``within``: the collection it is made in."""
     body: dict[str, Any] = {"limit": limit, "datetime": datetime, "token": token, "filter-crs": filter_crs}
     if bbox is not None:
         with _in("query.bbox", bbox):
@@ -58,6 +58,8 @@ def from_query(
             body["intersects"] = _json(intersects)
     body["ids"] = None if ids is None else ids.split(",")
     body["collections"] = None if collections is None else collections.split(",")
+    if within is not None:
+        body["collections"] = [within]
     if sortby is not None:
         # a plus that was not escaped arrives as a space
         body["sortby"] = [
@@ -67,9 +69,10 @@ def from_query(
     if fields is not None:
         names = [one for one in fields.split(",") if one.strip("+- ")]
         body["fields"] = {
-            "include": [one.lstrip("+ ") for one in names if not one.startswith("-")],
             "exclude": [one[1:] for one in names if one.startswith("-")],
         }
+        if wanted := [one.lstrip("+ ") for one in names if not one.startswith("-")]:
+            body["fields"]["include"] = wanted
     if filter is not None:
         lang = filter_lang or "cql2-text"
         with _in("query.filter", filter):
@@ -102,10 +105,12 @@ def _asked(owner: str | None, body: Mapping[str, Any], where: str) -> Asked:
         if body.get(name) is not None:
             with _in(f"{where}.{name}", body[name]):
                 search = replace(search, area=read(body[name]))
-    for name in ("ids", "collections"):
-        if body.get(name) is not None:
-            with _in(f"{where}.{name}", body[name], _MAX_IDS):
-                search = replace(search, **{name: _names(body[name], name)})
+    if body.get("ids") is not None:
+        with _in(f"{where}.ids", body["ids"], _MAX_IDS):
+            search = replace(search, ids=_names(body["ids"], "ids"))
+    if body.get("collections") is not None:
+        with _in(f"{where}.collections", body["collections"], _MAX_IDS):
+            search = replace(search, collections=_names(body["collections"], "collections"))
     if body.get("datetime") is not None:
         with _in(f"{where}.datetime", body["datetime"]):
             start, end = span(body["datetime"])
@@ -121,7 +126,8 @@ def _asked(owner: str | None, body: Mapping[str, Any], where: str) -> Asked:
     fields = body.get("fields") or {}
     return Asked(
         search=search,
-        include=tuple(fields.get("include") or ()),
+        chosen="fields" in body,
+        include=tuple(fields["include"] or ()) if "include" in fields else None,
         exclude=tuple(fields.get("exclude") or ()),
     )
 

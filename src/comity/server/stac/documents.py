@@ -16,24 +16,26 @@ PREFIX = "/stac"
 JSON, GEOJSON, SCHEMA = "application/json", "application/geo+json", "application/schema+json"
 OPENAPI = "application/vnd.oai.openapi+json;version=3.1"
 STAC_VERSION = "1.1.0"
-_API, _OGC, _CQL2 = (
-    "https://api.stacspec.org",
-    "http://www.opengis.net/spec",
-    "http://www.opengis.net/spec/cql2/1.0/conf",
-)
+_API = "https://api.stacspec.org"
+_OGC = "http://www.opengis.net/spec"
+_CQL2 = f"{_OGC}/cql2/1.0/conf"
+_QUERYABLES = "http://www.opengis.net/def/rel/ogc/1.0/queryables"
 CONFORMANCE = (
     *(f"{_API}/v1.0.0/{name}" for name in ("core", "collections", "ogcapi-features", "item-search")),
-    *(f"{_API}/v1.0.0/{name}#{what}" for name in ("item-search", "ogcapi-features") for what in ("fields", "sort")),
+    *(f"{_API}/v1.0.0/item-search#{name}" for name in ("fields", "sort")),
+    *(f"{_API}/v1.0.0/ogcapi-features#{name}" for name in ("fields", "sort")),
     f"{_API}/v1.0.0-rc.3/item-search#filter",
     *(f"{_OGC}/ogcapi-features-1/1.0/conf/{name}" for name in ("core", "geojson")),
     *(f"{_OGC}/ogcapi-features-3/1.0/conf/{name}" for name in ("filter", "features-filter")),
-    *(
-        f"{_CQL2}/{name}"
-        for name in (
-            "cql2-text", "cql2-json", "basic-cql2", "advanced-comparison-operators", "basic-spatial-functions",
-            "basic-spatial-functions-plus", "spatial-functions", "property-property",
-        )
-    ),
+    *(f"{_CQL2}/{name}" for name in ("cql2-text", "cql2-json", "basic-cql2", "property-property")),
+    f"{_CQL2}/advanced-comparison-operators",
+    *(f"{_CQL2}/{name}" for name in ("basic-spatial-functions", "basic-spatial-functions-plus")),
+    f"{_CQL2}/spatial-functions",
+)
+_KEPT = ("type", "stac_version", "id", "collection")
+_DEFAULT = (
+    "stac_extensions", "geometry", "bbox", "links", "assets", "properties.datetime",
+    "properties.start_datetime", "properties.end_datetime",
 )  # fmt: skip
 _UNIX_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _TYPES: dict[str, Json] = {
@@ -82,9 +84,6 @@ def landing(at: Addresses, programme: Programme) -> Json:
             link(_QUERYABLES, at("queryables"), SCHEMA, title="What items can be filtered by"),
         ],
     }
-
-
-_QUERYABLES = "http://www.opengis.net/def/rel/ogc/1.0/queryables"
 
 
 def collection(at: Addresses, programme: Programme, name: str, extent: Extent | None) -> Json:
@@ -179,15 +178,18 @@ def iso(us: int) -> str:
     return (_UNIX_EPOCH + timedelta(microseconds=us)).isoformat().replace("+00:00", "Z")
 
 
-def cut(document: Json, include: Sequence[str], exclude: Sequence[str]) -> Json:
-    """An Item with the fields asked for (all, where none is), less those not wanted; it keeps its id."""
-    kept: Json = dict(document)
-    if include:
-        kept = {name: document[name] for name in ("type", "id", "collection") if name in document}
-        for path in include:
-            _copy(document, kept, path.split(".", 1))
+def cut(document: Json, include: Sequence[str] | None, exclude: Sequence[str]) -> Json:
+    """An Item with the fields asked for (None: all; empty: those every Item has), less those not wanted.
+
+    What is both wanted and not wanted is there, and so is what is wanted of something that is not.
+    """
+    paths = [*_KEPT, *(include or _DEFAULT)]
+    kept: Json = dict(document) if include is None and exclude else {}
+    for path in paths:
+        _copy(document, kept, path.split(".", 1))
     for path in exclude:
-        if path not in ("type", "id"):
+        wanted = any(one == path or one.startswith(f"{path}.") for one in include or ())
+        if path not in _KEPT and not wanted:
             kept = _without(kept, path.split(".", 1))
     return kept
 

@@ -5,9 +5,10 @@ from __future__ import annotations
 import json
 import threading
 from collections import OrderedDict
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from hashlib import sha256
+from typing import TypeVar
 
 from comity.access import ImagingWindow, SampledTrajectory
 from comity.core import Epoch, Interval, silent
@@ -19,6 +20,9 @@ from comity.orbits import EarthOrientation, Trajectory
 from comity.server.operator import Operator
 from comity.server.stapi.asking import Wish
 from comity.services import service_of
+
+T = TypeVar("T")
+R = TypeVar("R")
 
 _DAY_S = 86_400.0
 #: Fleet states are kept from the day's beginning for so long (s); searches beyond are computed as they come.
@@ -37,7 +41,7 @@ class Found:
     deliver: Deliver | None
 
 
-#: States of a fleet by its elements and the day: a process has one operator, and keeps what it was last asked.
+#: States of a fleet by its elements and day: a process has one operator, and keeps what was last asked of.
 _fleets: dict[tuple[str, Epoch], dict[int, Trajectory]] = {}
 _fleets_lock = threading.Lock()
 
@@ -53,6 +57,14 @@ def _fleet_of(programme: Programme, day: Epoch) -> dict[int, Trajectory]:
                 for number, trajectory in trajectories_of(programme).items()
             }
         return _fleets[key]
+
+
+class _Serial:
+    """One piece after another: they are short, and threads would only make them wait for each other."""
+
+    def map(self, function: Callable[[T], R], items: Iterable[T]) -> Iterator[R]:
+        """Results in the order of ``items``."""
+        return map(function, items)
 
 
 class Finder:
@@ -87,7 +99,7 @@ class Finder:
             request,
             self.trajectories(programme, now),
             request.interval,
-            executor=self._operator.executor,
+            executor=_Serial(),
             progress=silent,
         )
         found = licensed(programme, request, windows, now) if wish.licensed else unlicensed(windows)

@@ -16,6 +16,7 @@ from comity.imagery import clear_probability
 from comity.operations import open_search
 from comity.server.dependencies import READS, scoped
 from comity.server.identity.caller import Caller
+from comity.server.identity.service import machine_now
 from comity.server.operator import Operator
 from comity.server.problems import FieldError, responses
 from comity.server.stapi import wire
@@ -26,7 +27,7 @@ from comity.server.stapi.finder import Finder, Found
 from comity.server.stapi.intervals import MAX_S, SYNC_S
 from comity.server.stapi.paging import fingerprint, token, token_value
 from comity.server.stapi.products import find_product
-from comity.server.stapi.searches import Runner, record_document
+from comity.server.stapi.searches import record_document
 from comity.server.stapi.shapes import bbox, geometry_document
 
 #: The pages of a search are given for so long (s); then it must be asked anew.
@@ -37,7 +38,7 @@ CustomerName = Annotated[
 ]
 
 
-def router(operator: Operator, at: Addresses, finder: Finder, runner: Runner) -> APIRouter:
+def router(operator: Operator, at: Addresses, finder: Finder) -> APIRouter:
     """``POST /products/{productId}/opportunities``."""
     routes = APIRouter(tags=["STAPI opportunities"])
 
@@ -81,8 +82,10 @@ def router(operator: Operator, at: Addresses, finder: Finder, runner: Runner) ->
             longest_s=MAX_S if later else SYNC_S,
         )
         if later:
-            kept = open_search(operator.store, wish.request, wish.asked, licensed=wish.licensed, now=now)
-            runner.submit(kept.id)
+            kept = open_search(
+                operator.sql, wish.request, wish.asked, licensed=wish.licensed, now=now, at=machine_now()
+            )
+            request.app.state.background.worker.wake()
             return json_response(
                 record_document(kept, wish.asked, wish.request.interval, at),
                 status=201,

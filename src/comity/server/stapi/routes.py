@@ -8,11 +8,11 @@ from contextlib import asynccontextmanager
 from typing import Annotated, Any
 
 import structlog
-from anyio.to_thread import run_sync
-from fastapi import APIRouter, FastAPI, Response
+from fastapi import APIRouter, FastAPI, Request, Response
+from fastapi.responses import HTMLResponse
 
 from comity.core import ComityError
-from comity.operations import Asked, OpportunitySearch, UnitOfWork, run_search
+from comity.operations import Asked, OpportunitySearch, UnitOfWork
 from comity.server.dependencies import scoped
 from comity.server.identity.caller import Caller
 from comity.server.operator import Operator
@@ -33,6 +33,7 @@ from comity.server.stapi.documents import (
 )
 from comity.server.stapi.filters import read_filter
 from comity.server.stapi.finder import Finder, licensed, unlicensed
+from comity.server.stapi.handbook import handbook
 from comity.server.stapi.intervals import AskedInterval
 from comity.server.stapi.paging import DEFAULT_LIMIT, Next, PageLimit, in_order, next_link
 from comity.server.stapi.products import (
@@ -58,29 +59,15 @@ def router(operator: Operator, settings: Settings) -> APIRouter:
     finder = Finder(operator)
     desk = Desk(operator, finder)
 
-    def search(search_id: str) -> object:
-        now = operator.now()
-        return run_search(
-            operator.store,
-            search_id,
-            now=now,
-            executor=operator.executor,
-            trajectories=finder.trajectories(operator.programme, now),
-        )
-
-    runner = searches.Runner(operator, search)
-
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-        await run_sync(_quietly, runner.resume)
         if settings.prepare:
             threading.Thread(target=_quietly, args=(finder.warm,), name="stapi-warm", daemon=True).start()
         yield
-        await run_sync(runner.stop)
 
     routes = APIRouter(lifespan=lifespan)
     routes.include_router(_catalogue(operator, at), prefix=PREFIX)
-    routes.include_router(opportunities.router(operator, at, finder, runner), prefix=PREFIX)
+    routes.include_router(opportunities.router(operator, at, finder), prefix=PREFIX)
     routes.include_router(searches.router(operator, at, _answer(at)), prefix=PREFIX)
     routes.include_router(orders.router(operator, at, desk), prefix=PREFIX)
     return routes
@@ -131,7 +118,7 @@ def _catalogue(operator: Operator, at: Addresses) -> APIRouter:
             link("self", at()),
             link("root", at()),
             link("service-desc", f"{at.base}/openapi.json", "application/vnd.oai.openapi+json;version=3.1"),
-            link("service-doc", f"{at.base}/docs", "text/html"),
+            link("service-doc", at("api.html"), "text/html"),
             link("conformance", at("conformance")),
             link("products", at("products")),
             link("orders", at("orders"), GEOJSON),
@@ -150,6 +137,12 @@ def _catalogue(operator: Operator, at: Addresses) -> APIRouter:
                 "links": links,
             }
         )
+
+    @routes.get(
+        "/api.html", operation_id="stapiHandbook", summary="STAPI explained", response_class=HTMLResponse
+    )
+    def explained(request: Request) -> HTMLResponse:
+        return HTMLResponse(handbook(request.app.openapi(), PREFIX))
 
     @routes.get(
         "/conformance",

@@ -2,22 +2,18 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from typing import Annotated, Any
 
-import structlog
 from fastapi import APIRouter, Request, Response
 
-from comity.core import ComityError, Interval, StateError, UnknownIdError
+from comity.core import Interval, StateError, UnknownIdError
 from comity.operations import (
     Asked,
     OpportunitySearch,
     SearchStatus,
     UnitOfWork,
     cancel_search,
-    fail_search,
 )
 from comity.server.dependencies import scoped
 from comity.server.identity.caller import Caller
@@ -40,49 +36,6 @@ from comity.server.stapi.paging import (
 Answer = Callable[[UnitOfWork, OpportunitySearch, Asked, int, int], tuple[list[dict[str, Any]], int]]
 
 Searcher = Annotated[Caller, scoped("opportunities")]
-
-
-class Runner:
-    """Does searches in threads of this process, and begins again those that another left unfinished."""
-
-    def __init__(self, operator: Operator, run: Callable[[str], object], threads: int = 1) -> None:
-        self._operator = operator
-        self._run = run
-        self._threads = threads
-        self._pool: ThreadPoolExecutor | None = None
-        self._lock = threading.Lock()
-
-    def submit(self, search_id: str) -> None:
-        """Do this search when a thread is free."""
-        with self._lock:
-            if self._pool is None:
-                self._pool = ThreadPoolExecutor(self._threads, thread_name_prefix="search")
-            self._pool.submit(self._one, search_id)
-
-    def resume(self) -> None:
-        """Take up what was kept and not finished: what a killed process leaves behind."""
-        with self._operator.store.begin() as work:
-            left = [s for status in ("in_progress", "received") for s in work.searches.all(status=status)]
-        for search in left:
-            self.submit(search.id)
-
-    def stop(self) -> None:
-        """Begin no more; those under way end by themselves, the rest is taken up at the next start."""
-        with self._lock:
-            pool, self._pool = self._pool, None
-        if pool is not None:
-            pool.shutdown(wait=True, cancel_futures=True)
-
-    def _one(self, search_id: str) -> None:
-        try:
-            self._run(search_id)
-        except ComityError as error:
-            structlog.get_logger("comity.server").error("search failed", search=search_id, exc_info=error)
-            fail_search(self._operator.store, search_id, now=self._operator.now(), error=error)
-        except Exception:  # noqa: BLE001 - whatever it was, the search must say that it failed
-            structlog.get_logger("comity.server").exception("search failed", search=search_id)
-            failure = ComityError("the server could not do this; its log says why")
-            fail_search(self._operator.store, search_id, now=self._operator.now(), error=failure)
 
 
 def search_of(work: UnitOfWork, caller: Caller, id: str) -> OpportunitySearch:

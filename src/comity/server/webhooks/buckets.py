@@ -16,6 +16,8 @@ from comity.server.operator import Operator
 from comity.server.problems import ForbiddenError
 from comity.server.settings import Settings
 
+Keeper = Annotated[Caller, scoped("webhooks")]
+
 
 class BucketIn(Wire):
     """A bucket and the credentials that may write to it, and to nothing else."""
@@ -55,7 +57,6 @@ class BucketsOut(BaseModel):
 def router(operator: Operator, settings: Settings, background: Background) -> APIRouter:
     """Routes of buckets."""
     routes = APIRouter(prefix="/buckets", tags=["Buckets"])
-    Keeper = Annotated[Caller, scoped("webhooks")]
 
     @routes.post("", operation_id="createBucket", summary="Have a bucket delivered to", status_code=201)
     def create(operator: OperatorDep, caller: Keeper, asked: BucketIn, response: Response) -> BucketOut:
@@ -101,7 +102,7 @@ def router(operator: Operator, settings: Settings, background: Background) -> AP
                 key=operation,
                 most_runs=2,
             )
-        background.worker.wake()
+        background.wake()
         return job_out(job)
 
     return routes

@@ -30,6 +30,9 @@ from comity.server.webhooks.buckets import router as buckets
 SECRET = {"x-comity-keeps": False}
 
 
+Keeper = Annotated[Caller, scoped("webhooks")]
+
+
 class WebhookIn(Wire):
     """A wish to be told."""
 
@@ -69,7 +72,6 @@ def customer_only(caller: Caller) -> str:
 def router(operator: Operator, settings: Settings, background: Background) -> APIRouter:
     """Routes of webhooks and buckets."""
     routes = APIRouter(tags=["Webhooks"])
-    Keeper = Annotated[Caller, scoped("webhooks")]
 
     @routes.post(
         "/webhooks",
@@ -114,7 +116,7 @@ def router(operator: Operator, settings: Settings, background: Background) -> AP
     def resume(operator: OperatorDep, caller: Keeper, webhook_id: str) -> WebhookOut:
         """It is told what happened while it was paused."""
         made = change_webhook(operator.sql, webhook_id, tenant=customer_only(caller), state="active")
-        background.worker.wake()
+        background.wake()
         return _out(made)
 
     @routes.post(
@@ -135,10 +137,8 @@ def router(operator: Operator, settings: Settings, background: Background) -> AP
         status_code=202,
     )
     def test(operator: OperatorDep, caller: Keeper, webhook_id: str) -> JobOut:
-        job = send_test_message(
-            operator.sql, webhook_id, tenant=customer_only(caller), now=machine_now()
-        )
-        background.worker.wake()
+        job = send_test_message(operator.sql, webhook_id, tenant=customer_only(caller), now=machine_now())
+        background.wake()
         return job_out(job)
 
     @routes.get(

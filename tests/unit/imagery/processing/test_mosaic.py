@@ -112,3 +112,14 @@ def test_refuses_what_does_not_go_together(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="no image"):
         mosaic([], tmp_path / "out.tif")
     assert not (tmp_path / "out.tif").exists()
+
+
+def test_a_mosaic_with_anything_simulated_in_it_is_simulated(tmp_path: Path) -> None:
+    parts = [piece(tmp_path, "a", 0, 220), piece(tmp_path, "b", 150, 400)]
+    for part, mark, start in zip(parts, ("NO", "YES"), ("2024-09-22", "2024-12-22"), strict=True):
+        with rasterio.open(part, "r+") as file:
+            file.update_tags(SIMULATED=mark, COMITY_START=start, COMITY_QUANTITY="surface reflectance")
+    with rasterio.open(mosaic(parts, tmp_path / "out.tif").path) as made:
+        assert made.tags()["SIMULATED"] == "YES"
+        assert made.tags()["COMITY_QUANTITY"] == "surface reflectance"
+        assert "COMITY_START" not in made.tags()  # there is no one date

@@ -196,7 +196,7 @@ def test_heights_the_model_was_not_made_for_are_refused(tmp_path: Path, scene: t
     [
         ({"crs": "EPSG:1"}, "EPSG:1 is no coordinate reference system"),
         ({"res": -1.0}, "pixel size -1: give a number above 0"),
-        ({"res": 1e-5}, "is it in its units"),
+        ({"res": 1e-5}, "in the projection's units"),
         ({"bounds": (0.0, 0.0, 9.0, 9.0)}, r"the area lies outside .*img\.tif, which reaches from"),
         ({"bounds": (9.0, 0.0, 0.0, 9.0)}, "give west, south, east, north"),
         ({"resampling": "best"}, "resampling 'best': give one of nearest"),
@@ -267,3 +267,43 @@ def test_a_rigorous_camera_beside_the_image_serves_as_well(tmp_path: Path) -> No
     write_camera(model, tmp_path / "larger.camera.json")
     with pytest.raises(InputError, match=r"larger\.camera\.json is of an image of 300 × 200 pixels"):
         open_image(larger)
+
+
+def test_what_the_image_says_of_its_acquisition_goes_on_the_map(
+    tmp_path: Path, scene: tuple[Path, Dem]
+) -> None:
+    raw = tmp_path / "raw.tif"
+    raw.write_bytes(scene[0].read_bytes())
+    said = {
+        "SIMULATED": "YES",
+        "COMITY_SUN_ELEVATION": "61.5",
+        "COMITY_QUANTITY": "top-of-atmosphere radiance",
+    }
+    with rasterio.open(raw, "r+") as file:
+        file.update_tags(**said, COMITY_LEVEL="L1B")
+    orthorectify(raw, scene[1], tmp_path / "o.tif")
+    with rasterio.open(tmp_path / "o.tif") as file:
+        assert said.items() <= file.tags().items()
+        assert file.tags()["COMITY_LEVEL"] == "L1C"
+
+
+@pytest.mark.parametrize("res", [1e-4, 1e7])
+def test_a_pixel_size_that_cannot_be_meant_is_refused(
+    tmp_path: Path, scene: tuple[Path, Dem], res: float
+) -> None:
+    with pytest.raises(InputError, match="the image's own is"):
+        orthorectify(scene[0], scene[1], tmp_path / "o.tif", res=res)
+
+
+def test_a_tile_cut_short_is_told(tmp_path: Path) -> None:
+    (tmp_path / "N11E043.hgt").write_bytes(bytes(1_000_000))
+    with pytest.raises(InputError, match=r"N11E043\.hgt is no whole SRTM tile: 1,000,000 bytes"):
+        Dem(tmp_path / "N11E043.hgt", "none")
+
+
+def test_the_acquisition_is_not_written_over(tmp_path: Path, scene: tuple[Path, Dem]) -> None:
+    raw = tmp_path / "raw.tif"
+    raw.write_bytes(scene[0].read_bytes())
+    with pytest.raises(InputError, match=r"raw\.tif is to be read and written at once"):
+        orthorectify(raw, scene[1], tmp_path / "." / "raw.tif")
+    assert raw.read_bytes() == scene[0].read_bytes()

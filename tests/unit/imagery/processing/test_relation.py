@@ -57,6 +57,22 @@ def test_grids_of_any_corner_and_pixel() -> None:
     assert relation.ratio == pytest.approx(4.0)
 
 
+def test_windows_that_disagree_move_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Cloud over a third, seen 0.9 pan pixels on by the bands: the clear ground stays in place."""
+    monkeypatch.setattr("comity.imagery.processing.colour.survey._WINDOW_PX", 96)
+    scene = truth(800, 1200)
+    rows, cols = (size // RATIO for size in scene.shape[1:])
+    x, y = np.meshgrid(np.arange(cols) * RATIO + 1.5, np.arange(rows) * RATIO + 1.5)
+    drift = np.where((x // 400).astype(int) % 2 == 1, 0.9, 0.0)
+    xs = [kernels.blur_at(band.astype(np.float32), x, y + drift, blur_of(0.2, RATIO)) for band in scene]
+    pan = np.tensordot(WEIGHTS, scene, 1).astype(np.float32)
+    relation = grid_relation(pan.shape, Affine.identity(), (rows, cols), Affine.scale(RATIO))
+    found = survey(Arrays(pan=pan, xs=np.asarray(xs), relation=relation))
+    assert found.shift_px == (0.0, 0.0)
+    assert not found.relation.shift.any()
+    assert found.spread_px > 0.3  # what the user is told of
+
+
 def test_a_shift_that_varies_over_the_image_is_followed(monkeypatch: pytest.MonkeyPatch) -> None:
     """Bands turned and stretched by a thousandth against the pan: a pixel over the image, found to 0.1."""
     monkeypatch.setattr("comity.imagery.processing.colour.survey._WINDOW_PX", 96)

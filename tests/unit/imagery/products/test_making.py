@@ -284,3 +284,30 @@ def test_a_run_that_was_killed_leaves_no_product_and_goes_on(files: Files, tmp_p
     assert made.item.is_file()
     assert seen[0] == made_at
     assert [path.name for path in tmp_path.iterdir()] == ["product"]
+
+
+def test_bands_of_floats_with_holes_make_a_product_of_counts(files: Files, tmp_path: Path) -> None:
+    with rasterio.open(files.xs) as source:
+        values = source.read().astype(np.float32)
+    values[:, 20:24, 20:24] = np.nan
+    bad = write_image(tmp_path / "floats.tif", values, XS)
+    made = make_product(
+        files.pan,
+        bad,
+        files.dem,
+        files.area,
+        tmp_path / "p",
+        geoid="none",
+        facts=FACTS,
+        bands=files_bands(files),
+    )
+    item = json.loads(made.item.read_text(encoding="utf-8"))
+    assert item["assets"]["image"]["bands"][0]["nodata"] == "nan"
+    assert "not calibrated" in item["properties"]["comity:values"]
+    with Image.open(made.quicklook) as picture:
+        assert np.asarray(picture.convert("L")).std() > 10.0
+
+
+def files_bands(files: Files) -> tuple[str, ...]:
+    with rasterio.open(files.xs) as source:
+        return tuple(source.descriptions)

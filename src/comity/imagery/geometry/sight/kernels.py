@@ -4,8 +4,8 @@ A camera is a row of numbers (see :data:`CAMERA`): focal-plane coordinates divid
 time, each linear in row or column, so that a pushbroom, a frame and a rolling shutter are one formula. The
 platform is a piecewise cubic in position and quaternion, Earth-fixed.
 
-Light is followed along axes that coincide with the Earth's at the row's time but do not turn: aberration by the
-camera's velocity over these, and the ground as it lay when the light left it.
+Light is followed along axes that coincide with the Earth's at the row's time but do not turn: aberration by
+the camera's velocity over these, and the ground as it lay when the light left it.
 """
 
 from __future__ import annotations
@@ -168,7 +168,7 @@ def sight_lines(
 def _meet(
     px: float, py: float, pz: float, ux: float, uy: float, uz: float, height: float
 ) -> tuple[float, float, float]:
-    """Longitude, latitude (rad) where a line first meets a height above the ellipsoid, and how far (m), or NaN."""
+    """Longitude, latitude (rad) where a line first meets a height, and how far along it (m), else NaN."""
     nan = math.nan
     a, b = 1.0 / (_A + height), 1.0 / (_B + height)
     sx, sy, sz = px * a, py * a, pz * b

@@ -38,10 +38,10 @@ _EVEN = 0.25
 _FEW, _STEP_PX, _STILL_PX = 200, 2.0, 0.005
 #: Windows from which a varying shift is tried.
 _TO_VARY = 6
-#: What a varying shift must be over the image, pan pixels, and the share of the spread it may leave, to be believed
+#: What a varying shift must be over the image, pan pixels, and what share of the spread it may leave.
 _VARIES_PX, _SAVES = 0.1, 0.5
-#: Share of the windows' rms about no shift that may be left for a shift to be believed: drifting clouds, which
-#: bands and pan see at different times, move windows apart where the ground has not moved.
+#: Share of the windows' rms about no shift that may be left for a shift to be believed: clouds, which bands
+#: and pan see at different times and so places, move windows apart where the ground has not moved.
 _AGREES = 0.6
 
 
@@ -330,6 +330,8 @@ def _injection(windows: list[_Window], sigma: float, ratio: float) -> tuple[Inje
         raise InputError("pan and bands have no valid ground in common")
     weights = np.linalg.lstsq(normal, right, rcond=1e-12)[0]
     total = power[2] - power[1] ** 2 / power[0]
+    if total <= 1e-9 * power[2]:
+        raise InputError("the pan is the same all over: it has no detail to sharpen with")
     explained = 1.0 - (power[2] - right @ weights) / max(total, 1e-12)
     own = np.zeros(bands + 1)
     for xs, coarse, valid in prepared:
