@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 
 from comity.core import InputError, Progress, silent
 from comity.imagery.processing.readout import Small, read_small
+from comity.imagery.processing.shapes import dilated, local_mean, moved, opened
 
 Array = NDArray[np.float32]
 Flags = NDArray[np.bool_]
@@ -238,7 +239,7 @@ def _clouds(values: Array, bands: Sequence[str], valid: Flags, pixel: float, not
         return np.zeros_like(valid)
     radius = _NARROWEST_CLOUD_M / 2 / pixel
     if radius >= 0.75:
-        core = _opened(core, radius)
+        core = opened(core, radius)
     # A rim belongs to the core it touches.
     labels, count = ndimage.label(rim | core)
     keep = np.zeros(count + 1, bool)
@@ -246,8 +247,8 @@ def _clouds(values: Array, bands: Sequence[str], valid: Flags, pixel: float, not
     keep[0] = False
     cloud = keep[labels]
     if radius >= 0.75:
-        cloud = _opened(cloud, radius / 2)
-        cloud = _dilated(cloud, max(1.0, min(radius / 2, 20.0 / pixel)))
+        cloud = opened(cloud, radius / 2)
+        cloud = dilated(cloud, max(1.0, min(radius / 2, 20.0 / pixel)))
     return np.asarray(ndimage.binary_fill_holes(cloud), bool) & valid
 
 
@@ -266,7 +267,7 @@ def _water(values: Array, bands: Sequence[str], where: Flags, pixel: float, note
         wet = where & (named["nir"] < 0.11) & (index > 0.08) & (named["nir"] < red * np.float32(1.02))
     radius = _NARROWEST_WATER_M / 2 / pixel
     if radius >= 0.75:
-        wet = _opened(wet, radius)
+        wet = opened(wet, radius)
     least = _SMALLEST_WATER_M2 / pixel**2
     if least > 1.0 and wet.any():
         labels, count = ndimage.label(wet)
@@ -302,7 +303,7 @@ def _shadows(
         (open_ground & water, values[names.index("green")] if "green" in names else band),
     ):
         if ground.sum() > 100:
-            usual = _local_mean(seen, ground, reach)
+            usual = local_mean(seen, ground, reach)
             with np.errstate(invalid="ignore", divide="ignore"):
                 dark = np.clip(1.0 - seen / usual, -0.5, 0.8)
             depth[ground] = dark[ground]
@@ -310,17 +311,17 @@ def _shadows(
     if height is None:
         return np.zeros_like(cloud), None
     rows, cols = offset_px(geometry, height, pixel)
-    moved = _moved(cloud, rows, cols)
-    around = _dilated(moved, max(1.0, min(60.0, 0.08 * height) / pixel))
+    moved = moved(cloud, rows, cols)
+    around = dilated(moved, max(1.0, min(60.0, 0.08 * height) / pixel))
     smooth = ndimage.uniform_filter(depth, size=max(1, round(30.0 / pixel)))
     found = moved | (around & (smooth > 0.15))
     # Clouds beyond the image's edge, or in its nodata, throw shadows into it too.
-    unseen = open_ground & ~_moved(valid, rows, cols)
+    unseen = open_ground & ~moved(valid, rows, cols)
     inside = moved & open_ground
     if unseen.any() and inside.sum() > max(30.0, 0.2 * cloud.sum()):
         usual_depth = float(np.median(depth[inside]))
         dark = unseen & (smooth > max(0.15, 0.6 * usual_depth))
-        found |= _opened(dark, max(1.0, _NARROWEST_CLOUD_M / 2 / pixel))
+        found |= opened(dark, max(1.0, _NARROWEST_CLOUD_M / 2 / pixel))
     return np.asarray(found & open_ground, bool), height
 
 
@@ -351,7 +352,7 @@ def _height(depth: Array, dry: Flags, cloud: Flags, geometry: Geometry, pixel: f
         if cell in seen:
             continue
         seen.add(cell)
-        under = _moved(small_cloud, *shift) & small_dry
+        under = moved(small_cloud, *shift) & small_dry
         count = int(under.sum())
         # A sliver of shadow at the image's edge falls on something dark too easily.
         if count < 30 or count < 0.06 * small_cloud.sum():
@@ -363,48 +364,3 @@ def _height(depth: Array, dry: Flags, cloud: Flags, geometry: Geometry, pixel: f
     if best is None or best[0] < 0.08 or best[0] - float(np.median(scores)) < 0.03:
         return None
     return best[1]
-
-
-def _moved(flags: Flags, rows: float, cols: float) -> Flags:
-    r, c = round(rows), round(cols)
-    out = np.zeros_like(flags)
-    height, width = flags.shape
-    if abs(r) >= height or abs(c) >= width:
-        return out
-    out[max(r, 0) : height + min(r, 0), max(c, 0) : width + min(c, 0)] = flags[
-        max(-r, 0) : height + min(-r, 0), max(-c, 0) : width + min(-c, 0)
-    ]
-    return out
-
-
-def _local_mean(values: Array, where: Flags, reach: int) -> Array:
-    from scipy import ndimage
-
-    weight = where.astype(np.float32)
-    filled = np.where(where, values, 0.0).astype(np.float32)
-    overall = float(filled.sum() / max(weight.sum(), 1.0))
-    top = ndimage.uniform_filter(filled, size=2 * reach + 1, mode="nearest")
-    share = ndimage.uniform_filter(weight, size=2 * reach + 1, mode="nearest")
-    return np.asarray(np.where(share > 0.05, top / np.maximum(share, 1e-3), overall), np.float32)
-
-
-def _opened(flags: Flags, radius: float) -> Flags:
-    """Without what is narrower than twice ``radius`` pixels (by distance: quick at any radius)."""
-    from scipy import ndimage
-
-    # The image's border does not make a thing narrow.
-    padded = np.pad(flags, 1 + math.ceil(radius), mode="edge")
-    inner = ndimage.distance_transform_edt(padded) > radius
-    if not inner.any():
-        return np.zeros_like(flags)
-    grown = ndimage.distance_transform_edt(~inner) <= radius
-    cut = 1 + math.ceil(radius)
-    return np.asarray(grown[cut:-cut, cut:-cut] & flags, bool)
-
-
-def _dilated(flags: Flags, radius: float) -> Flags:
-    from scipy import ndimage
-
-    if not flags.any():
-        return flags
-    return np.asarray(ndimage.distance_transform_edt(~flags) <= radius, bool)
