@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from comity.core import InputError, Progress, silent
 from comity.imagery.processing.readout import Small, read_small
-from comity.imagery.processing.shapes import dilated, local_mean, moved, opened
+from comity.imagery.processing.shapes import dilated, local_mean, opened, shifted
 
 Array = NDArray[np.float32]
 Flags = NDArray[np.bool_]
@@ -311,12 +311,12 @@ def _shadows(
     if height is None:
         return np.zeros_like(cloud), None
     rows, cols = offset_px(geometry, height, pixel)
-    moved = moved(cloud, rows, cols)
+    moved = shifted(cloud, rows, cols)
     around = dilated(moved, max(1.0, min(60.0, 0.08 * height) / pixel))
     smooth = ndimage.uniform_filter(depth, size=max(1, round(30.0 / pixel)))
     found = moved | (around & (smooth > 0.15))
     # Clouds beyond the image's edge, or in its nodata, throw shadows into it too.
-    unseen = open_ground & ~moved(valid, rows, cols)
+    unseen = open_ground & ~shifted(valid, rows, cols)
     inside = moved & open_ground
     if unseen.any() and inside.sum() > max(30.0, 0.2 * cloud.sum()):
         usual_depth = float(np.median(depth[inside]))
@@ -352,7 +352,7 @@ def _height(depth: Array, dry: Flags, cloud: Flags, geometry: Geometry, pixel: f
         if cell in seen:
             continue
         seen.add(cell)
-        under = moved(small_cloud, *shift) & small_dry
+        under = shifted(small_cloud, *shift) & small_dry
         count = int(under.sum())
         # A sliver of shadow at the image's edge falls on something dark too easily.
         if count < 30 or count < 0.06 * small_cloud.sum():

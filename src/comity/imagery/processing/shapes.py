@@ -11,7 +11,7 @@ Array = NDArray[np.float32]
 Flags = NDArray[np.bool_]
 
 
-def moved(flags: Flags, rows: float, cols: float) -> Flags:
+def shifted(flags: Flags, rows: float, cols: float) -> Flags:
     """Moved by whole pixels; what comes in is False."""
     r, c = round(rows), round(cols)
     out = np.zeros_like(flags)
