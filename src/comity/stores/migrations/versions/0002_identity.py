@@ -1,4 +1,4 @@
-"""Credentials, the append-only audit log, idempotency keys; what partners withhold, what is decided on plans."""
+"""Credentials, the append-only audit log, idempotency keys; what partners withhold, plans decided on."""
 
 import sqlalchemy as sa
 from alembic import op
