@@ -117,6 +117,7 @@ def open_image(
         _check_pixels(path, file)
         _check_length(path, file)
         shape = (file.height, file.width)
+        _check_nodata(path, file.dtypes[0], nodata)
         shift = _shift_of(file)
         scaled = any(scale != 1.0 for scale in file.scales) or any(file.offsets)
         found = SensorImage(
@@ -201,6 +202,16 @@ def _check_pixels(path: Path, file: DatasetReader) -> None:
         raise InputError(f"{path} mixes pixel types: {', '.join(kinds)}")
     if kinds[0] not in DTYPES:
         raise InputError(f"{path} has pixels of type {kinds[0]}: give one of {', '.join(DTYPES)}")
+
+
+def _check_nodata(path: Path, dtype: str, nodata: float | None) -> None:
+    if nodata is None or np.dtype(dtype).kind == "f":
+        return
+    limits = np.iinfo(dtype)
+    if not (limits.min <= nodata <= limits.max and float(nodata).is_integer()):
+        raise InputError(
+            f"nodata {nodata:g}: the counts of {path} are whole numbers from {limits.min} to {limits.max}"
+        )
 
 
 def _check_length(path: Path, file: DatasetReader) -> None:

@@ -142,9 +142,11 @@ def mask_image(
     own, pixel by pixel. Raises :class:`InputError` naming the file.
     """
     from comity.imagery.processing.blocks import fingerprint, write_cog
+    from comity.imagery.processing.provenance import keep_apart
     from comity.imagery.processing.raster import RasterLayout
     from comity.imagery.processing.readout import Readout
 
+    keep_apart(out, image)
     small = read_small(image, bands=bands, max_pixels=max_pixels)
     try:
         classes, found = classify(small, geometry)

@@ -16,6 +16,7 @@ from comity.core import Epoch, InputError, Progress, silent
 from comity.imagery.gdal import bounded_cache
 from comity.imagery.grid import ImageGrid
 from comity.imagery.processing.blocks import fingerprint, write_cog
+from comity.imagery.processing.provenance import keep_apart
 from comity.imagery.processing.raster import RasterLayout
 from comity.imagery.reading.expression import Expression, Floats, expression_of
 from comity.imagery.reading.grids import GridReader, area_mask, common_grid, touches
@@ -110,6 +111,7 @@ def change(
         nodata=float("nan"),
     )
     files = [path for each in (old, new) for path in (each.path, each.item, each.mask) if path is not None]
+    keep_apart(out, *files)
     with bounded_cache():
         write_cog(
             out,

@@ -93,3 +93,10 @@ def test_a_camera_of_another_image_is_refused(tmp_path: Path) -> None:
     (tmp_path / "a.camera.json").write_text("{}")
     with pytest.raises(InputError, match=r"a\.camera\.json"):
         open_image(path)
+
+
+@pytest.mark.parametrize("nodata", [70_000.0, -1.0, 0.5, float("nan")])
+def test_a_nodata_that_no_count_can_have_is_refused(tmp_path: Path, nodata: float) -> None:
+    path = write_image(tmp_path / "a.tif", PIXELS, RPC)
+    with pytest.raises(InputError, match=r"a\.tif are whole numbers from 0 to 65535"):
+        open_image(path, nodata=nodata)
