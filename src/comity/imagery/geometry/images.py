@@ -5,7 +5,8 @@ from __future__ import annotations
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from threading import Lock, local
 from typing import Any
@@ -120,10 +121,9 @@ def open_image(
         _check_nodata(path, file.dtypes[0], nodata)
         shift = _shift_of(file)
         scaled = any(scale != 1.0 for scale in file.scales) or any(file.offsets)
-        found = SensorImage(
+        with_model = partial(
+            SensorImage,
             path=path,
-            model=_Unknown(shape),
-            geometry="",
             bands=_names(file),
             dtype=str(file.dtypes[0]),
             nodata=file.nodata if nodata is None else nodata,
@@ -147,7 +147,7 @@ def open_image(
                 f"{path} has {shape[1]} × {shape[0]}"
             )
         geometry = f"rigorous model of {camera.name}"
-        return replace(found, model=rigorous, geometry=geometry, geometry_path=camera, origin=begins)
+        return with_model(model=rigorous, geometry=geometry, geometry_path=camera, origin=begins)
     beside = rpc if rpc is not None else find_rpc(path)
     full = read_rpc(beside, shape) if beside is not None else tag_of(path, shape)
     if full is None:
@@ -159,23 +159,9 @@ def open_image(
     model = full.shifted(*(where or (0.0, 0.0)), shape)
     _check_rpc(path, model, known=where is not None)
     source = beside.name if beside is not None else "the image's tags"
-    return replace(
-        found, model=model, geometry=f"RPC of {source}", geometry_path=beside, origin=where or (0.0, 0.0)
+    return with_model(
+        model=model, geometry=f"RPC of {source}", geometry_path=beside, origin=where or (0.0, 0.0)
     )
-
-
-@dataclass(frozen=True, slots=True)
-class _Unknown:
-    """Stands for the model until it is found."""
-
-    shape: tuple[int, int]
-    heights_m: tuple[float, float] = (0.0, 0.0)
-
-    def project(self, lon_deg: Any, lat_deg: Any, height_m: Any) -> Any:
-        raise NotImplementedError
-
-    def locate(self, column: Any, row: Any, height_m: Any) -> Any:
-        raise NotImplementedError
 
 
 def _open(path: Path) -> DatasetReader:

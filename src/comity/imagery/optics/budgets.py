@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import math
 from dataclasses import MISSING, dataclass, fields
 from pathlib import Path
 from typing import Any, get_type_hints
@@ -33,11 +32,6 @@ class Budget:
     sun_elevation_deg: float
     reflectance: float
     saturated_at: float
-
-    @property
-    def figure_of_merit(self) -> float:
-        """SNR times the MTF at Nyquist (geometric mean of along and across): what survives sharpening."""
-        return self.signal.snr * math.sqrt(abs(self.nyquist.along * self.nyquist.across))
 
 
 def budget(
