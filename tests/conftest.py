@@ -7,10 +7,10 @@ import shutil
 import signal
 from collections.abc import Iterator
 from pathlib import Path
-from uuid import uuid4
 
 import pytest
-import sqlalchemy as sa
+
+from databases import empty_database
 
 # Started in the background, a shell hands down an ignored Ctrl-C, and the tests of it would wait for ever.
 signal.signal(signal.SIGINT, signal.default_int_handler)
@@ -60,27 +60,11 @@ def chromium_argv(chromium: Path, tmp_path: Path) -> list[str]:
 
 @pytest.fixture(params=["sqlite", "postgresql"])
 def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
-    """SQLAlchemy URL of an empty database, on SQLite and on PostgreSQL.
+    """SQLAlchemy URL of an empty database, on SQLite and on PostgreSQL."""
+    yield from empty_database(request.param, tmp_path)
 
-    PostgreSQL is used where COMITY_TEST_DATABASE_URL names one (a schema of its own for each test,
-    dropped after it); elsewhere that is a skip, or a failure under COMITY_REQUIRE_DATABASE.
-    """
-    if request.param == "sqlite":
-        yield f"sqlite:///{tmp_path / 'comity.db'}"
-        return
-    server = os.environ.get("COMITY_TEST_DATABASE_URL")
-    if not server:
-        message = "PostgreSQL is not set up (COMITY_TEST_DATABASE_URL is not set)"
-        if os.environ.get("COMITY_REQUIRE_DATABASE"):
-            pytest.fail(message)
-        pytest.skip(message)
-    schema = f"test_{uuid4().hex}"
-    admin = sa.create_engine(server, isolation_level="AUTOCOMMIT", poolclass=sa.NullPool)
-    with admin.connect() as connection:
-        connection.execute(sa.schema.CreateSchema(schema))
-    try:
-        yield f"{server}{'&' if '?' in server else '?'}options=-csearch_path={schema}"
-    finally:
-        with admin.connect() as connection:
-            connection.execute(sa.schema.DropSchema(schema, cascade=True))
-        admin.dispose()
+
+@pytest.fixture(params=["sqlite", "postgresql", "postgis"])
+def archive_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
+    """SQLAlchemy URL of an empty database, on SQLite, on PostgreSQL as it comes, and on one with PostGIS."""
+    yield from empty_database(request.param, tmp_path)

@@ -25,9 +25,13 @@ from sqlalchemy import Connection
 
 from comity.operations.archive import Search
 from comity.operations.filter_reading import filter_of
-from comity.stores import SqlStore
+from comity.operations.queryables import utc_us
+from comity.server.stac.documents import iso
+from comity.stores import SqlStore, archive_extents
+from comity.stores.archive_postgis import postgis_home
 from comity.stores.archive_schema import archive_documents, archive_items
 from comity.stores.archive_sql import DAY_US, DAYS_FROM_US
+from server_bench.item_search_http import http_rows
 
 ITEMS = 1_000_000
 REACH_MS = {"sqlite": 300.0, "postgresql": 100.0}
@@ -39,32 +43,38 @@ _SEARCHES = 200
 
 
 def item_search(items: int = ITEMS) -> Iterator[dict[str, Any]]:
-    """A row for SQLite, and one for PostgreSQL where COMITY_BENCH_DATABASE_URL names an empty database."""
+    """Rows for SQLite, and for PostgreSQL where COMITY_BENCH_DATABASE_URL names an empty database:
+    with PostGIS where it has the extension."""
     with tempfile.TemporaryDirectory() as folder:
-        yield _row(str(Path(folder) / "archive.db"), items)
+        yield from _rows(str(Path(folder) / "archive.db"), items)
     place = os.environ.get("COMITY_BENCH_DATABASE_URL")
     if place:
-        yield _row(place, items)
+        yield from _rows(place, items)
     else:
         why = "COMITY_BENCH_DATABASE_URL is not set"
         yield {"row": "item search, postgresql", "met": None, "skipped": why}
 
 
-def _row(place: str, items: int) -> dict[str, Any]:
+def _rows(place: str, items: int) -> Iterator[dict[str, Any]]:
     store = SqlStore(place)
     dialect = store.engine.dialect.name
+    with store.engine.begin() as connection:
+        name = "postgis" if postgis_home(connection) else dialect
     began = time.perf_counter()
     with store.engine.begin() as connection:
         for first in range(0, items, _CHUNK):
             _fill(connection, first, min(_CHUNK, items - first))
+        archive_extents.fill(connection)
         if dialect == "postgresql":
-            connection.exec_driver_sql("ANALYZE archive_items")
+            for table in ("archive_items", "archive_documents", "archive_grounds"):
+                if connection.exec_driver_sql(f"SELECT to_regclass('{table}')").scalar() is not None:
+                    connection.exec_driver_sql(f"ANALYZE {table}")
     filled = time.perf_counter() - began
     took, found = measure(store)
     store.close()
     p50, p95, worst = (1e3 * float(np.quantile(took, share)) for share in (0.5, 0.95, 1.0))
-    return {
-        "row": f"item search, {dialect}",
+    yield {
+        "row": f"item search, {name}",
         "items": items,
         "searches": len(took),
         "items_per_page": round(found / len(took), 1),
@@ -75,14 +85,33 @@ def _row(place: str, items: int) -> dict[str, Any]:
         "met": p95 <= REACH_MS[dialect],
         "fill_s": round(filled, 1),
     }
+    yield from http_rows(place, name, REACH_MS[dialect], list(_bodies()))
 
 
 def measure(store: SqlStore) -> tuple[list[float], int]:
     """Seconds of each search, and how many items were found in all."""
-    wanted = filter_of(cql2.parse_text("eo:cloud_cover < 20 AND gsd <= 3").to_json())
+    took, found = [], 0
+    for body in _bodies():
+        start, end = (utc_us(one) for one in body["datetime"].split("/"))
+        search = Search(
+            owner=None,
+            area=box(*body["bbox"]),
+            start_us=start,
+            end_us=end,
+            filter=filter_of(body["filter"]),
+        )
+        at = time.perf_counter()
+        page = store.archive.search(search)
+        took.append(time.perf_counter() - at)
+        found += len(page.items)
+    return took, found
+
+
+def _bodies() -> Iterator[dict[str, Any]]:
+    """Item searches, the same every time."""
+    wanted = cql2.parse_text("eo:cloud_cover < 20 AND gsd <= 3").to_json()
     chance = np.random.default_rng(7)
     places = _places()
-    took, found = [], 0
     for number in range(_SEARCHES):
         anywhere = chance.uniform(-170, 170), chance.uniform(-60, 60)
         lon, lat = places[chance.integers(_PLACES)] if number % 2 else anywhere
@@ -90,18 +119,11 @@ def measure(store: SqlStore) -> tuple[list[float], int]:
         days = int(chance.choice([7, 90, 365]))
         start = _START_US + int(chance.random() * (_DAYS - days)) * DAY_US
         west, east = max(-180.0, lon - half), min(180.0, lon + half)
-        search = Search(
-            owner=None,
-            area=box(west, max(-90.0, lat - half), east, min(90.0, lat + half)),
-            start_us=start,
-            end_us=start + days * DAY_US,
-            filter=wanted,
-        )
-        at = time.perf_counter()
-        page = store.archive.search(search)
-        took.append(time.perf_counter() - at)
-        found += len(page.items)
-    return took, found
+        yield {
+            "bbox": [west, max(-90.0, lat - half), east, min(90.0, lat + half)],
+            "datetime": f"{iso(start)}/{iso(start + days * DAY_US)}",
+            "filter": wanted,
+        }
 
 
 def _places() -> np.ndarray[Any, np.dtype[np.float64]]:
@@ -138,7 +160,7 @@ def _fill(connection: Connection, first: int, count: int) -> None:
             "east": float(east[k]), "north": float(north[k]), "span_us": int(2 * long[k]),
             "at_us": int(at[k]), "start_us": int(at[k] - long[k]), "end_us": int(at[k] + long[k]),
             "platform": f"craft-{craft[k]}", "gsd": float(gsd[k]), "cloud": float(cloud[k]),
-            "order": f"order-{order[k]:06d}", "simulated": True,
+            "order": f"order-{order[k]:06d}", "simulated": True, "lot": None, "settled": None,
         }
         for k in range(count)
     ]  # fmt: skip

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import fcntl
+import os
 import subprocess
 import sys
 from collections.abc import Callable
@@ -54,11 +56,18 @@ class Demo:
 
 @pytest.fixture(scope="session")
 def demo(comity: Comity, tmp_path_factory: pytest.TempPathFactory) -> Demo:
-    """The whole road, walked once with seed 1."""
-    folder = tmp_path_factory.mktemp("demo") / "joint-eo"
-    ran = comity("demo", "--dir", folder, "--seed", "1")
-    assert ran.code == 0, ran.err
-    return Demo(folder, ran.out)
+    """The whole road, walked once with seed 1; once for all processes, where tests run in several."""
+    base = tmp_path_factory.getbasetemp()
+    folder = (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / "demo" / "joint-eo"
+    folder.parent.mkdir(exist_ok=True)
+    said = folder.parent / "said.txt"
+    with (folder.parent / "lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not said.is_file():
+            ran = comity("demo", "--dir", folder, "--seed", "1")
+            assert ran.code == 0, ran.err
+            said.write_text(ran.out, encoding="utf-8")
+    return Demo(folder, said.read_text(encoding="utf-8"))
 
 
 @pytest.fixture

@@ -146,6 +146,7 @@ def test_the_report_is_one_page_without_network(demo) -> None:
     for word in ('src="http', "url(http", '<link rel="stylesheet"'):
         assert word not in page
     assert "report.html" in demo.out
+    assert "each signature verified" in demo.out and "came over HTTP" in page
 
 
 def test_one_image_came_from_packets_through_every_level(demo) -> None:

@@ -11,6 +11,8 @@ from pathlib import Path
 import httpx
 import pytest
 
+from comity.server.walk import walk_over_http
+
 
 def start(*arguments: str, cwd: Path) -> tuple[subprocess.Popen[str], dict]:
     process = subprocess.Popen(
@@ -33,10 +35,13 @@ def stop(process: subprocess.Popen[str]) -> str:
     return log
 
 
-def test_the_demo_serves_every_role_and_goes_on_where_it_stopped(tmp_path: Path) -> None:
-    process, ready = start("--demo", cwd=tmp_path)
+def test_the_demo_runs_the_road_by_itself_serves_every_role_and_goes_on_where_it_stopped(
+    tmp_path: Path,
+) -> None:
+    process, ready = start("--demo", "--speed", "7200", "--allow-network", "127.0.0.0/8", cwd=tmp_path)
     try:
         assert set(ready["tokens"]) == {"operator", "planner", "partner", "customer"}
+        assert ready["simulated"] is True
         for role, token in ready["tokens"].items():
             me = httpx.get(f"{ready['base_url']}/auth/me", headers={"Authorization": f"Bearer {token}"})
             assert me.json()["role"] == role
@@ -44,14 +49,27 @@ def test_the_demo_serves_every_role_and_goes_on_where_it_stopped(tmp_path: Path)
         assert httpx.get(f"{ready['base_url']}/readyz").json()["status"] == "ready"
         operator = {"Authorization": f"Bearer {ready['tokens']['operator']}"}
         key = httpx.post(f"{ready['base_url']}/auth/credentials", headers=operator, json={}).json()["secret"]
+        walked = walk_over_http(ready, customer="port-logistics", lon=43.14, lat=11.6)
     finally:
         log = stop(process)
-    assert all(json.loads(line) for line in log.splitlines() if line.startswith("{"))
+    lines = [json.loads(line) for line in log.splitlines() if line.strip()]
+    assert {"request", "job-done", "Application shutdown complete."} <= {line["event"] for line in lines}
     assert key not in log and ready["tokens"]["operator"] not in log
+    told = [m["data"]["status"]["status_code"] for m in walked.told if m["data"].get("order") == walked.order
+            and m["type"] == "order.status"]  # fmt: skip
+    assert {"received", "accepted", "scheduled", "tasked", "processing"} <= set(told)
+    assert [m["data"]["item"] for m in walked.told if m["type"] == "item.offered"] == [walked.item]
     process, again = start("--demo", cwd=tmp_path)
     try:
-        me = httpx.get(f"{again['base_url']}/auth/me", headers={"X-API-Key": key})
-        assert me.json()["role"] == "operator"
+        with httpx.Client(base_url=again["base_url"], headers={"X-API-Key": key}) as client:
+            assert client.get("/auth/me").json()["role"] == "operator"
+            order = client.get(f"/stapi/orders/{walked.order}").json()
+            assert order["status"]["status_code"] == "completed"
+            assert client.get("/operator/programme").json()["now"] > order["status"]["timestamp"]
+            assert client.get("/operator/audit/check").json()["whole"] is True
+            jobs = client.get("/jobs?limit=1000").json()["jobs"]
+        assert {job["state"] for job in jobs} <= {"done", "queued", "running"}
+        assert sum(job["kind"] == "process" and walked.item in job["result"]["items"] for job in jobs) == 1
     finally:
         stop(process)
 
@@ -65,3 +83,17 @@ def test_without_a_database_it_says_what_to_do(tmp_path: Path) -> None:
         check=False,
     )
     assert done.returncode == 2 and "comity serve --demo" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["--speed", "5"], "--speed, 1 … 100000, is for the simulated time of --demo"),
+        (["--demo", "--speed", "0.5"], "--speed, 1 … 100000"),
+        (["--demo", "--auto", "plan,dance"], "'dance' is no standing work; there are plan, approve"),
+        (["--demo", "--plan-every", "-1"], "outside 0 … 30 days"),
+    ],
+)
+def test_what_it_cannot_do_by_itself_is_said(here, words: list[str], said: str) -> None:
+    ran = here("serve", "--port", "0", *words)
+    assert ran.code == 2 and said in " ".join(ran.err.split())

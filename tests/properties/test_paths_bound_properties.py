@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.optimize import linprog
 
-from comity.planning.paths import Agility, Battery, Contacts, PathProblem, Store
+from comity.planning.paths import Agility, Battery, Contacts, PathProblem, Store, generate, standard
 from comity.planning.paths.alone import Alone, turns_add_up
 from comity.planning.paths.bounding import bounds
 from comity.planning.paths.kernels import slew_s
@@ -131,6 +131,15 @@ def test_steps_fall_and_end_at_the_best_plan_or_above(seed: int, resources: bool
         assert best - 1e-6 <= values[-1]
         # Few of these have a gap between whole and fractional plans, and none a wide one.
         assert values[-1] <= best * 1.3
+
+
+def test_prices_of_stores_are_reached_where_they_are_far_above_a_request() -> None:
+    # Six times as many requests as the satellites have power and memory for.
+    problem = generate(standard(4, 3000, hours=12.0))
+    relaxation = Relaxation(problem, couple(problem), Graph(problem))
+    steps = list(bounds(relaxation))
+    descended = [step.bound for step in steps if not step.core_value][-1]
+    assert descended <= 1.02 * steps[-1].bound
 
 
 @settings(max_examples=25, deadline=None)

@@ -18,7 +18,7 @@ from comity.access.conditions import (
 )
 from comity.access.events import intervals_where_positive
 from comity.access.imaging import constellation_windows, imaging_windows
-from comity.access.sampled import SampledTrajectory
+from comity.access.sampled import SampledTrajectory, sampled_fleet
 from comity.access.stations import Site, station_windows, window_table
 from comity.access.strips import Strip, cut_into_strips, strip_width_km
 from comity.access.windows import (
@@ -61,6 +61,7 @@ __all__ = [
     "line_of_sight",
     "negation",
     "penumbra",
+    "sampled_fleet",
     "station_windows",
     "strip_width_km",
     "sunlit",

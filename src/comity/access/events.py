@@ -207,15 +207,19 @@ def find_spans(
     owner, left, right, at_left, at_right = _isolate(
         margins, bounds, which, low, high, first, last, shortest_s
     )
+    # Metres beside sines: of margins as they are, the small ones would hide the large ones until the last.
+    scale = np.maximum(np.abs(at_left), np.abs(at_right))
+    scale = np.where(scale > 0.0, scale, 1.0)
+    least_right = (at_right / scale).min(axis=0)
     roots = refine_roots(
-        lambda seconds, index: margins(seconds, owner[index]).min(axis=0),
+        lambda seconds, index: (margins(seconds, owner[index]) / scale[:, index]).min(axis=0),
         left,
         right,
-        at_left,
-        at_right,
+        (at_left / scale).min(axis=0),
+        least_right,
         tolerance_s,
     )
-    rising = at_right > 0.0
+    rising = least_right > 0.0
     open_which = np.concatenate([which[begins[starts_in]], owner[rising]])
     open_at = np.concatenate([low[begins[starts_in]], roots[rising]])
     close_which = np.concatenate([which[ends[ends_in]], owner[~rising]])
@@ -234,7 +238,7 @@ def _isolate(
     last: FloatArray,
     shortest_s: float,
 ) -> tuple[IntArray, FloatArray, FloatArray, FloatArray, FloatArray]:
-    """Cells that hold exactly one crossing: whose, low, high, and the least margin at both ends."""
+    """Cells that hold exactly one crossing: whose, low, high, and the margins (k, n) at both ends."""
     found: list[tuple[IntArray, FloatArray, FloatArray, FloatArray, FloatArray]] = []
     while len(which):
         width = high - low
@@ -242,8 +246,7 @@ def _isolate(
         decided = _decided(first, last, width, *bounds(low, high, which)) | (width <= shortest_s)
         one = np.flatnonzero(decided & crossing)
         if len(one):
-            values = first[:, one].min(axis=0), last[:, one].min(axis=0)
-            found.append((which[one], low[one], high[one], *values))
+            found.append((which[one], low[one], high[one], first[:, one], last[:, one]))
         k = np.flatnonzero(~decided)
         if len(k) > _MAX_CELLS:
             raise InputError(
@@ -258,8 +261,10 @@ def _isolate(
         first, last = np.concatenate([first, between], axis=1), np.concatenate([between, last], axis=1)
     if not found:
         none = np.zeros(0)
-        return np.zeros(0, np.int64), none, none, none, none
-    owner, left, right, at_left, at_right = (np.concatenate(column) for column in zip(*found, strict=True))
+        return np.zeros(0, np.int64), none, none, np.zeros((1, 0)), np.zeros((1, 0))
+    owner, left, right, at_left, at_right = (
+        np.concatenate(column, axis=-1) for column in zip(*found, strict=True)
+    )
     return owner, left, right, at_left, at_right
 
 

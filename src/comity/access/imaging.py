@@ -18,22 +18,27 @@ The last two must lie in the interval as a whole: half a strip is not the strip.
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Sequence
-from dataclasses import replace
+from dataclasses import dataclass
 from typing import get_args
 
 import numpy as np
 import shapely
 
-from comity.access.looks import Ground, half_field_rad
+from comity.access.looks import Ground
 from comity.access.passes import Limits
-from comity.access.sampled import SampledTrajectory
-from comity.access.search import InstrumentSearch, Places
-from comity.access.sky import Sky
-from comity.access.track import sample, sky_over
+from comity.access.sampled import SampledTrajectory, states_over
+from comity.access.search import FleetSearch, Places
+from comity.access.sky import sky_over
+from comity.access.states import MARGIN_S
+from comity.access.track import MAX_STEP_S
 from comity.access.windows import Direction, ImagingWindow, Light, Side
 from comity.core import Executor, InputError, Interval, Progress, ThreadExecutor, UnknownIdError, silent
-from comity.fleet import Area, Instrument, Spacecraft, Target, area_from_geometry
+from comity.fleet import Area, Spacecraft, Target, area_from_geometry
 from comity.orbits import EarthOrientation, PropagationError, Trajectory
+
+#: States, and pairs of a state and a point, that are searched in one go: memory grows with them.
+_MAX_STATES = 400_000
+_MAX_PAIRS = 40_000_000
 
 
 def imaging_windows(
@@ -89,10 +94,13 @@ def imaging_windows(
             raise UnknownIdError(
                 f"instrument of {spacecraft.id}", wanted, tuple(one.id for one in spacecraft.instruments)
             )
-    chosen = None if instruments is None else frozenset(instruments)
     eop = eop or EarthOrientation.bundled()
-    sky = sky_over(interval, eop)
-    return _search(spacecraft, trajectory, _places(targets), interval, asked, chosen, sky, progress)
+    search = _Search(_places(targets), interval, asked, instruments, eop)
+    windows, refused = search.over([(spacecraft, trajectory)])
+    progress(1, 1, spacecraft.name)
+    if refused:
+        raise refused[0]
+    return sorted(windows, key=lambda w: (w.interval.start.tai_ns, w.target, w.instrument))
 
 
 def constellation_windows(
@@ -133,59 +141,68 @@ def constellation_windows(
         if wanted not in carried:
             raise UnknownIdError("instrument", wanted, tuple(sorted(carried)))
     places = _places(targets)  # a bad target is told before any work
-    eop = eop or EarthOrientation.bundled()
-    sky = sky_over(interval, eop)
-
-    def one(member: tuple[Spacecraft, Trajectory]) -> list[ImagingWindow] | PropagationError:
-        craft, trajectory = member
-        here = None if instruments is None else {i.id for i in craft.instruments} & set(instruments)
-        if here is not None and not here:
-            return []
-        try:
-            return _search(craft, trajectory, places, interval, asked, here, sky)
-        except PropagationError as error:
-            return error
-
+    search = _Search(places, interval, asked, instruments, eop or EarthOrientation.bundled())
+    groups = _groups(members, interval, len(places.points))
     windows: list[ImagingWindow] = []
     refused: list[PropagationError] = []
-    results = (executor or ThreadExecutor()).map(one, members)
-    for done, ((craft, _), result) in enumerate(zip(members, results, strict=True), start=1):
-        if isinstance(result, PropagationError):
-            refused.append(result)
-        else:
-            windows += result
-        progress(done, len(members), craft.name)
-    windows.sort(key=lambda w: (w.interval.start, w.spacecraft, w.target, w.instrument))
+    done = 0
+    for group, (found, lost) in zip(
+        groups, (executor or ThreadExecutor()).map(search.over, groups), strict=True
+    ):
+        windows += found
+        refused += lost
+        for craft, _ in group:
+            done += 1
+            progress(done, len(members), craft.name)
+    windows.sort(key=lambda w: (w.interval.start.tai_ns, w.spacecraft, w.target, w.instrument))
     return windows, refused
 
 
-def _search(
-    spacecraft: Spacecraft,
-    trajectory: Trajectory,
-    places: Places,
-    interval: Interval,
-    asked: Limits,
-    instruments: Collection[str] | None,
-    sky: Sky,
-    progress: Progress = silent,
-) -> list[ImagingWindow]:
-    """Windows of one spacecraft with the instruments of these ids (None: all), in order of time."""
-    track = (
-        trajectory.track(interval, sky)
-        if isinstance(trajectory, SampledTrajectory)
-        else sample(trajectory, interval, sky.eop, sky=sky)
-    )
-    chosen = [one for one in spacecraft.instruments if instruments is None or one.id in instruments]
-    found: list[ImagingWindow] = []
-    for done, instrument in enumerate(chosen):
-        progress(done, len(chosen), f"{spacecraft.name}: {instrument.name}")
-        limits = replace(asked, max_off_nadir_deg=_off_nadir_limit(instrument, asked.max_off_nadir_deg))
-        search = InstrumentSearch(spacecraft, instrument, track, limits)
-        found += search.points(places)
-        for area in places.areas:
-            found += search.strips(area)
-    progress(len(chosen), len(chosen), spacecraft.name)
-    return sorted(found, key=lambda w: (w.interval.start, w.target, w.instrument))
+@dataclass(frozen=True, slots=True, kw_only=False)
+class _Search:
+    """What is searched for: any spacecraft can be asked. ``instruments``: their ids, None for all."""
+
+    places: Places
+    interval: Interval
+    asked: Limits
+    instruments: Collection[str] | None
+    eop: EarthOrientation
+
+    def over(
+        self, members: Sequence[tuple[Spacecraft, Trajectory]]
+    ) -> tuple[list[ImagingWindow], list[PropagationError]]:
+        """Windows of spacecraft, in no order, and why some have none."""
+        aboard = [
+            (
+                craft,
+                [one for one in craft.instruments if self.instruments is None or one.id in self.instruments],
+            )
+            for craft, _ in members
+        ]
+        taking = [k for k, (_, chosen) in enumerate(aboard) if chosen]
+        states, lost = states_over(
+            [members[k][1] for k in taking],
+            self.interval,
+            self.eop,
+            sky_over(self.interval, self.eop, MARGIN_S),
+        )
+        good = [k for number, k in enumerate(taking) if number not in lost]
+        cameras = [
+            (member, aboard[k][0], instrument) for member, k in enumerate(good) for instrument in aboard[k][1]
+        ]
+        windows = FleetSearch(states, cameras, self.asked).windows(self.places) if cameras else []
+        return windows, [lost[number] for number in sorted(lost)]
+
+
+def _groups(
+    members: Sequence[tuple[Spacecraft, Trajectory]], interval: Interval, points: int
+) -> list[list[tuple[Spacecraft, Trajectory]]]:
+    """Spacecraft that are searched together: as many as memory allows, those with kept states apart."""
+    states = interval.duration_s / MAX_STEP_S + 1.0
+    size = max(1, int(min(_MAX_STATES / states, _MAX_PAIRS / (states * max(1, points)))))
+    kept = [one for one in members if isinstance(one[1], SampledTrajectory)]
+    rest = [one for one in members if not isinstance(one[1], SampledTrajectory)]
+    return [some[k : k + size] for some in (kept, rest) for k in range(0, len(some), size)]
 
 
 def _places(targets: Sequence[Target]) -> Places:
@@ -226,9 +243,3 @@ def _check_limits(asked: Limits) -> None:
     ):
         if value is not None and value not in known:
             raise InputError(f"{what} {value!r} is none of {', '.join(known)}")
-
-
-def _off_nadir_limit(instrument: Instrument, asked_deg: float) -> float:
-    fixed = instrument.pointing == "nadir"
-    own = float(np.degrees(half_field_rad(instrument))) if fixed else instrument.max_off_nadir_deg
-    return min(own, asked_deg)

@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from comity.access.events import find_spans, maximise, refine_roots
-from comity.access.looks import Ground, off_nadir_deg
+from comity.access.events import find_spans
+from comity.access.looks import Ground, Optics
 from comity.access.margins import (
     cone,
     cone_bound,
-    dot,
     fine_ground,
     fine_ground_bound,
     normal_turn,
@@ -22,9 +23,8 @@ from comity.access.margins import (
     to_the_right,
     to_the_right_bound,
 )
-from comity.access.track import Track
+from comity.access.states import States
 from comity.access.windows import Direction, Light, Side
-from comity.fleet import Instrument
 from comity.orbits.geodesy import POLAR_RADIUS_M
 
 FloatArray = NDArray[np.float64]
@@ -32,8 +32,6 @@ IntArray = NDArray[np.int64]
 
 #: Edges and abeam times are good to this (s).
 TOLERANCE_S = 1e-3
-#: At most this many target-node pairs are looked at in one go (memory).
-_CHUNK = 4_000_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,9 +64,30 @@ class Limits:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class AimedSpans:
-    """Windows of aimed instruments: target's index, start, end and best time (s), each (n,)."""
+class Cameras:
+    """n instruments aboard: the object that carries each (n,), what they see, how far they look (n,) deg."""
 
+    member: IntArray
+    optics: Optics
+    max_off_nadir_deg: FloatArray
+
+    def __len__(self) -> int:
+        return len(self.member)
+
+    def __getitem__(self, index: Any) -> Cameras:
+        """Those picked by any NumPy index."""
+        return Cameras(
+            member=self.member[index],
+            optics=self.optics[index],
+            max_off_nadir_deg=self.max_off_nadir_deg[index],
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class AimedSpans:
+    """Windows of aimed instruments: camera, target, start, end and best time (s), each (n,)."""
+
+    camera: IntArray
     which: IntArray
     start: FloatArray
     end: FloatArray
@@ -76,21 +95,22 @@ class AimedSpans:
 
 
 def margins(
-    track: Track, instrument: Instrument, limits: Limits, seconds: FloatArray, ground: Ground
+    states: States, cameras: Cameras, limits: Limits, seconds: FloatArray, ground: Ground
 ) -> FloatArray:
-    """How far looks at times (…) s at points (…) are inside each limit, (limits, …); negative outside.
+    """How far looks of cameras (n) at times (n, …) s at points (n, …) are inside each limit, (limits, n, …).
 
-    The same functions as in the conditions of :mod:`comity.access.conditions`: :mod:`comity.access.margins`.
+    Negative outside. The same functions as in the conditions of :mod:`comity.access.conditions`:
+    :mod:`comity.access.margins`.
     """
-    position, velocity = track.state(seconds)
-    down = track.down(position)
+    column = (slice(None), *[None] * (seconds.ndim - 1))
+    position, velocity, down = states.at(cameras.member[column], seconds)
     line = position - ground.ecef
     parts = [
-        cone(-line, down, math.cos(math.radians(limits.max_off_nadir_deg))),
+        cone(-line, down, np.cos(np.radians(cameras.max_off_nadir_deg))[column]),
         cone(line, ground.up, math.sin(math.radians(limits.lowest_elevation_deg))),
     ]
     if limits.max_gsd_m is not None:
-        parts.append(fine_ground(line, ground.up, _gsd_scale(instrument, limits.max_gsd_m)))
+        parts.append(fine_ground(line, ground.up, _gsd_scale(cameras, limits.max_gsd_m)[column]))
     if limits.side is not None:
         right = to_the_right(-line, down, velocity)
         parts.append(right if limits.side == "right" else -right)
@@ -98,7 +118,7 @@ def margins(
         parts.append(velocity[..., 2] if limits.direction == "ascending" else -velocity[..., 2])
     lowest = limits.lowest_sun_deg
     if lowest is not None or limits.light is not None:
-        sun = sun_height(track.sky.sun(seconds), ground.ecef, ground.up)
+        sun = sun_height(states.sky.sun(seconds), ground.ecef, ground.up)
         if lowest is not None:
             parts.append(sun - math.sin(math.radians(lowest)))
         if limits.light == "night":
@@ -107,18 +127,18 @@ def margins(
 
 
 def _bounds(
-    track: Track, instrument: Instrument, limits: Limits, low: FloatArray, high: FloatArray, ground: Ground
+    states: States, cameras: Cameras, limits: Limits, low: FloatArray, high: FloatArray, ground: Ground
 ) -> tuple[FloatArray, FloatArray]:
     """Bounds of :func:`margins` over cells (n,) s: rates and curvatures, each (limits, n)."""
-    motion = track.motion(low, high)
+    motion = states.motion(cameras.member, low, high)
     nearest, farthest = motion.distance(ground.ecef)
     way = motion.speed, motion.acceleration, nearest, farthest
     parts = [
-        cone_bound(*way, math.cos(math.radians(limits.max_off_nadir_deg)), *normal_turn(motion)),
+        cone_bound(*way, np.cos(np.radians(cameras.max_off_nadir_deg)), *normal_turn(motion)),
         cone_bound(*way, math.sin(math.radians(limits.lowest_elevation_deg))),
     ]
     if limits.max_gsd_m is not None:
-        scale = _gsd_scale(instrument, limits.max_gsd_m)
+        scale = _gsd_scale(cameras, limits.max_gsd_m)
         parts.append(fine_ground_bound(motion, nearest, farthest, scale))
     if limits.side is not None:
         parts.append(to_the_right_bound(motion, farthest))
@@ -129,129 +149,155 @@ def _bounds(
     return np.stack([rate for rate, _ in parts]), np.stack([curvature for _, curvature in parts])
 
 
-def _gsd_scale(instrument: Instrument, max_gsd_m: float) -> float:
-    return (instrument.gsd_m / instrument.reference_altitude_m / max_gsd_m) ** 2
+def _gsd_scale(cameras: Cameras, max_gsd_m: float) -> FloatArray:
+    return (cameras.optics.gsd_m / cameras.optics.reference_altitude_m / max_gsd_m) ** 2
 
 
-def near(track: Track, ground: Ground, max_off_nadir_deg: float) -> tuple[IntArray, IntArray, IntArray]:
-    """Samples of the track from which a target may be within reach, or from the sample next to it.
-
-    Returns, in order of target and time, the target's index, the sample's, and the number of the unbroken
-    run of samples each belongs to; all (m,).
-    """
-    radius = np.linalg.norm(track.position, axis=-1)
-    speed = np.linalg.norm(track.velocity, axis=-1)
-    step = float(np.max(speed / radius)) * track.step_s
-    # geocentric angle: 0.4° for the normal of the ellipsoid and the height of the ground
-    limit = _reach_rad(float(radius.max()), math.radians(max_off_nadir_deg + 0.4)) + step + 0.007
-    least = math.cos(min(math.pi, limit))
-    sub = track.position / radius[:, None]
-    unit = ground.ecef / np.linalg.norm(ground.ecef, axis=-1, keepdims=True)
-    # Targets that lie together are first looked at as one: few samples come near any of them.
-    middle = unit.mean(axis=0) / max(1e-9, float(np.linalg.norm(unit.mean(axis=0))))
-    around = math.acos(max(-1.0, min(1.0, float((unit @ middle).min())))) + 1e-6
-    some = np.flatnonzero(sub @ middle >= math.cos(min(math.pi, limit + around)) - 1e-12)
-    sub = sub[some]
-    targets: list[IntArray] = []
-    nodes: list[IntArray] = []
-    chunk = max(1, _CHUNK // max(1, len(sub)))
-    for first in range(0, len(unit), chunk):
-        target, node = np.nonzero(unit[first : first + chunk] @ sub.T >= least)
-        targets.append(target + first)
-        nodes.append(some[node])
-    which, node = np.concatenate(targets), np.concatenate(nodes)
-    new = np.ones(len(which), dtype=bool)
-    new[1:] = (which[1:] != which[:-1]) | (node[1:] != node[:-1] + 1)
-    return which, node, np.cumsum(new)
-
-
-def aimed_spans(track: Track, instrument: Instrument, limits: Limits, ground: Ground) -> AimedSpans:
-    """All spans within the track's interval in which an aimed instrument can take each point.
+def aimed_spans(states: States, cameras: Cameras, limits: Limits, ground: Ground) -> AimedSpans:
+    """All spans within the interval in which each aimed instrument can take each point.
 
     Edges are good to a millisecond, and a span as short as that is found
     (:func:`comity.access.events.find_spans`). ``best`` is the instant of least off-nadir angle within it.
     """
-    which, node, run = near(track, ground, limits.max_off_nadir_deg)
-    pair = np.flatnonzero(run[1:] == run[:-1])
+    from comity.access.reach.kernels import least_off_nadir
+
+    targets = len(ground)
+    pair, node, _ = _near(states, cameras, *every_pair(len(cameras), targets), ground, abeam=False)
+    member = cameras.member[pair // targets]
+    low = states.times[member, 0] + node * states.times[member, 1]
+    high = states.times[member, 0] + (node + 1) * states.times[member, 1]
     spans = find_spans(
-        lambda seconds, index: margins(track, instrument, limits, seconds, ground[index]),
-        lambda low, high, index: _bounds(track, instrument, limits, low, high, ground[index]),
-        which[pair],
-        track.nodes[node[pair]],
-        track.nodes[node[pair + 1]],
+        lambda seconds, k: margins(states, cameras[k // targets], limits, seconds, ground[k % targets]),
+        lambda low, high, k: _bounds(states, cameras[k // targets], limits, low, high, ground[k % targets]),
+        pair,
+        low,
+        high,
         shortest_s=TOLERANCE_S,
-        tolerance_s=TOLERANCE_S,
     )
-    start, end = np.maximum(spans.start, 0.0), np.minimum(spans.end, track.interval.duration_s)
+    start, end = np.maximum(spans.start, 0.0), np.minimum(spans.end, states.interval.duration_s)
     kept = end - start > TOLERANCE_S
-    target, start, end = spans.which[kept], start[kept], end[kept]
-
-    def steepness(seconds: FloatArray, index: IntArray) -> FloatArray:
-        return -off_nadir_deg(track, seconds, ground.ecef[target[index]])
-
-    best, _ = maximise(steepness, start, end, TOLERANCE_S)
-    ends = np.stack([start, best, end])
-    angles = np.stack([-steepness(s, np.arange(len(s))) for s in ends]) if len(start) else ends
-    best = np.take_along_axis(ends, np.argmin(angles, axis=0)[None], axis=0)[0]
-    return AimedSpans(which=target, start=start, end=end, best=best)
-
-
-def abeam_candidates(track: Track, ground: Ground, max_off_nadir_deg: float) -> tuple[IntArray, FloatArray]:
-    """Passes in which a point comes abeam near reach: its index and the time (s) it does, each (n,)."""
-    which, node, run = near(track, ground, max_off_nadir_deg)
-    times = track.nodes[node]
-    ahead = _ahead(track, times, ground[which])
-    crossing = np.flatnonzero((run[1:] == run[:-1]) & (ahead[:-1] > 0.0) & (ahead[1:] <= 0.0))
-    target = which[crossing]
-    roots = refine_roots(
-        lambda s, k: _ahead(track, s, ground[target[k]]),
-        times[crossing],
-        times[crossing + 1],
-        ahead[crossing],
-        ahead[crossing + 1],
-        TOLERANCE_S,
+    camera, target, start, end = (
+        spans.which[kept] // targets,
+        spans.which[kept] % targets,
+        start[kept],
+        end[kept],
     )
-    return target, roots
+    best = np.empty(len(start))
+    least_off_nadir(
+        states.table,
+        states.nodes,
+        states.times,
+        cameras.member[camera],
+        ground.ecef[target],
+        start,
+        end,
+        TOLERANCE_S,
+        best,
+    )
+    return AimedSpans(camera=camera, which=target, start=start, end=end, best=best)
+
+
+def every_pair(cameras: int, targets: int) -> tuple[IntArray, IntArray]:
+    """Every camera with every target, each on its own: what :func:`abeam_candidates` takes."""
+    alone = np.repeat(np.arange(cameras, dtype=np.int64), targets), np.tile(np.arange(targets), cameras)
+    return alone[0], alone[1][:, None]
+
+
+def abeam_candidates(
+    states: States,
+    cameras: Cameras,
+    camera: IntArray,
+    targets: Sequence[IntArray] | IntArray,
+    ground: Ground,
+) -> tuple[IntArray, IntArray, FloatArray]:
+    """Passes in which a point comes abeam near reach: camera, point and the time (s) it does, each (n,).
+
+    Groups (g,) of a camera and of targets near each other (indices of ``ground``), looked for together.
+    """
+    pair, _, at = _near(states, cameras, camera, targets, ground, abeam=True)
+    sizes = [len(one) for one in targets]
+    return np.repeat(camera, sizes)[pair], np.concatenate(list(targets))[pair], at
 
 
 def abeam_times(
-    track: Track, ground: Ground, around: FloatArray, within: FloatArray
+    states: States, member: IntArray, ground: Ground, around: FloatArray, within: FloatArray
 ) -> tuple[FloatArray, NDArray[np.bool_]]:
     """Times (n, m) s at which points (n, m) come abeam, within ``within`` (n,) s of ``around`` (n,) s.
 
     Abeam: in the plane through the spacecraft and its geodetic nadir, square to its motion over the
     ground. The second result (n,) is false where some point of the row does not come abeam in that time.
     """
-    n, m = ground.ecef.shape[:2]
-    flat = ground.reshaped(-1)
-    low, high = np.repeat(around - within, m), np.repeat(around + within, m)
-    v_low, v_high = _ahead(track, low, flat), _ahead(track, high, flat)
-    good = (v_low > 0.0) & (v_high <= 0.0)
-    rows = np.asarray(good.reshape(n, m).all(axis=1), dtype=np.bool_)
-    solve = np.flatnonzero(np.repeat(rows, m))
-    times = np.full(n * m, np.nan)
-    times[solve] = refine_roots(
-        lambda s, k: _ahead(track, s, flat[solve[k]]),
-        low[solve],
-        high[solve],
-        v_low[solve],
-        v_high[solve],
-        TOLERANCE_S,
-    )
-    return times.reshape(n, m), rows
+    from comity.access.reach.kernels import abeam_within
+
+    times = np.empty(ground.ecef.shape[:2])
+    points = np.ascontiguousarray(ground.ecef)
+    abeam_within(states.table, states.nodes, states.times, member, points, around, within, times)
+    return times, np.asarray(~np.isnan(times).any(axis=1), dtype=np.bool_)
 
 
-def _ahead(track: Track, seconds: FloatArray, ground: Ground) -> FloatArray:
-    """How far (m) points lie ahead of the plane across the track."""
-    position, velocity = track.state(seconds)
-    down = track.down(position)
-    forward = velocity - dot(velocity, down)[..., None] * down
-    forward /= np.linalg.norm(forward, axis=-1, keepdims=True)
-    return dot(ground.ecef - position, forward)
+def _near(
+    states: States,
+    cameras: Cameras,
+    camera: IntArray,
+    targets: Sequence[IntArray] | IntArray,
+    ground: Ground,
+    *,
+    abeam: bool,
+) -> tuple[IntArray, IntArray, FloatArray]:
+    """Steps from one state to the next near which a target may be within reach, group by group, in time.
+
+    The pair's index (as the groups' targets follow each other), the number of the step's first state among
+    its object's, and with ``abeam`` the time (s) at which the target comes abeam in it (the others are left
+    out); all (n,).
+    """
+    from comity.access.reach.kernels import find_near
+
+    radius, rate = states.extent[cameras.member].T
+    turn = rate * states.times[cameras.member, 1]
+    # geocentric angle: 0.4° for the normal of the ellipsoid and the height of the ground
+    reach = _reach_rad(radius, np.radians(cameras.max_off_nadir_deg + 0.4)) + turn + 0.007
+    hub, around = _hubs(targets, ground)
+    until = np.cumsum([0, *(len(one) for one in targets)])
+    place = np.concatenate(list(targets))
+    room = 16 * len(place) + 256
+    while True:
+        which, node, at = np.empty(room, np.int64), np.empty(room, np.int64), np.empty(room)
+        found = find_near(
+            states.table,
+            states.nodes,
+            states.times,
+            cameras.member[camera],
+            reach[camera],
+            turn[camera],
+            until,
+            hub,
+            around,
+            ground.ecef,
+            place,
+            abeam,
+            which,
+            node,
+            at,
+        )
+        if found <= room:
+            return which[:found], node[:found], at[:found]
+        room = found
 
 
-def _reach_rad(radius_m: float, off_nadir: float) -> float:
-    """Largest geocentric angle (rad) from which a point can be seen within an off-nadir angle (rad)."""
-    horizon = math.acos(min(1.0, POLAR_RADIUS_M / radius_m))
-    sine = radius_m / POLAR_RADIUS_M * math.sin(min(off_nadir, math.pi / 2.0))
-    return horizon if sine >= 1.0 else min(horizon, math.asin(sine) - off_nadir)
+def _hubs(targets: Sequence[IntArray] | IntArray, ground: Ground) -> tuple[FloatArray, FloatArray]:
+    """Directions (g, 3) in the middle of each group of targets, and how far (g,) rad they lie around it."""
+    unit = ground.ecef / np.linalg.norm(ground.ecef, axis=-1, keepdims=True)
+    if isinstance(targets, np.ndarray):  # each on its own
+        return unit[targets[:, 0]], np.full(len(targets), 1e-6)
+    middle = np.array([unit[one].mean(axis=0) for one in targets])
+    middle /= np.maximum(1e-9, np.linalg.norm(middle, axis=-1, keepdims=True))
+    least = [float((unit[one] @ hub).min()) for one, hub in zip(targets, middle, strict=True)]
+    return middle, np.arccos(np.clip(least, -1.0, 1.0)) + 1e-6
+
+
+def _reach_rad(radius_m: FloatArray, off_nadir: FloatArray) -> FloatArray:
+    """Largest geocentric angles (rad) from which a point can be seen within off-nadir angles (rad)."""
+    horizon = np.arccos(np.minimum(1.0, POLAR_RADIUS_M / radius_m))
+    angle = np.minimum(off_nadir, np.pi / 2.0)
+    sine = radius_m / POLAR_RADIUS_M * np.sin(angle)
+    return np.where(sine >= 1.0, horizon, np.minimum(horizon, np.arcsin(np.minimum(sine, 1.0)) - angle))

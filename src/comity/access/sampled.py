@@ -1,37 +1,55 @@
-"""Trajectories sampled once over a long span, for a server that is asked about the same fleet all day."""
+"""Fleets sampled once over a long span, for a server that is asked about the same one all day."""
 
 from __future__ import annotations
 
 import threading
-from dataclasses import replace
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 
-from comity.access.sky import Sky
-from comity.access.track import MARGIN_S, Track, orbit_inclination_deg, sample
+from comity.access.sky import Sky, sky_over
+from comity.access.states import MARGIN_S, States, sample_states
 from comity.core import Epoch, Interval
-from comity.orbits import EarthOrientation, Trajectory
+from comity.orbits import EarthOrientation, PropagationError, Trajectory
 
 FloatArray = NDArray[np.float64]
 
 
-class SampledTrajectory:
-    """A trajectory that keeps its states over ``span`` and cuts the tracks of searches out of them.
+class _Kept:
+    """States of a fleet over a span, worked out on first use; safe to share between threads."""
 
-    It answers as the trajectory it stands for; only :meth:`track` is quicker. The states are worked out on
-    first use and kept (about 140 bytes each: 3 MB a week for a low orbit). Safe to share between threads.
-    """
-
-    __slots__ = ("_lock", "_whole", "eop", "inner", "max_step_s", "span")
-
-    def __init__(self, inner: Trajectory, span: Interval, eop: EarthOrientation) -> None:
-        self.inner = inner
+    def __init__(self, fleet: tuple[Trajectory, ...], span: Interval, eop: EarthOrientation) -> None:
+        self.fleet = fleet
         self.span = span
         self.eop = eop
-        self.max_step_s = inner.max_step_s
-        self._whole: Track | None = None
+        self._states: States | None = None
+        self._rows: dict[int, int] = {}
         self._lock = threading.Lock()
+
+    def states(self) -> tuple[States, dict[int, int]]:
+        """What is kept, and where in it each of the fleet is: those without states over the span are not."""
+        with self._lock:
+            if self._states is None:
+                sky = sky_over(self.span, self.eop, MARGIN_S)
+                states, lost = sample_states(self.fleet, self.span, self.eop, sky)
+                sky.sun(np.zeros(1))  # the first to ask works it out
+                good = (k for k in range(len(self.fleet)) if k not in lost)
+                self._rows = {k: row for row, k in enumerate(good)}
+                self._states = states
+            return self._states, self._rows
+
+
+class SampledTrajectory:
+    """A trajectory of a fleet whose states are kept (:func:`sampled_fleet`): answers as the one it is of."""
+
+    __slots__ = ("_kept", "_number", "inner", "max_step_s")
+
+    def __init__(self, kept: _Kept, number: int) -> None:
+        self._kept = kept
+        self._number = number
+        self.inner = kept.fleet[number]
+        self.max_step_s = self.inner.max_step_s
 
     @property
     def name(self) -> str:
@@ -61,37 +79,39 @@ class SampledTrajectory:
         """As the trajectory it stands for."""
         return self.inner.itrf(epoch, seconds)
 
-    def track(self, interval: Interval, sky: Sky) -> Track:
-        """What :func:`comity.access.track.sample` gives over ``interval``, from the states that are kept.
+    def prepare(self) -> Trajectory:
+        """Work its fleet's states out now rather than on first use; itself, or the one it stands for where it
+        has none over the whole span (it decays on the way)."""
+        return self if self._number in self._kept.states()[1] else self.inner
 
-        An interval that leaves ``span`` is sampled anew. Raises as ``sample`` does.
-        """
-        if interval.start < self.span.start or self.span.end < interval.end:
-            return sample(self.inner, interval, self.eop, sky=sky)
-        whole = self._sampled()
-        shift = interval.start - self.span.start
-        first = int(np.searchsorted(whole.nodes, shift - MARGIN_S, side="right")) - 1
-        last = int(np.searchsorted(whole.nodes, shift + interval.duration_s + MARGIN_S, side="left")) + 1
-        part = slice(max(first, 0), last)
-        cells = slice(part.start, min(last, len(whole.nodes)) - 1)
-        return replace(
-            whole,
-            interval=interval,
-            nodes=whole.nodes[part] - shift,
-            position=whole.position[part],
-            velocity=whole.velocity[part],
-            rate=whole.rate[part],
-            bounds=whole.bounds.at(cells),
-            sky=sky,
-            inclination_deg=orbit_inclination_deg(self.inner, interval),
-        )
 
-    def prepare(self) -> None:
-        """Work the states out now rather than on first use."""
-        self._sampled()
+def sampled_fleet(
+    fleet: Mapping[int, Trajectory], span: Interval, eop: EarthOrientation
+) -> dict[int, SampledTrajectory]:
+    """The same trajectories, with their states over ``span`` kept for searches within it.
 
-    def _sampled(self) -> Track:
-        with self._lock:
-            if self._whole is None:
-                self._whole = sample(self.inner, self.span, self.eop)
-            return self._whole
+    The states of all of them are worked out together, on first use, and kept in one table (50 bytes each:
+    1 MB a week for a low orbit), of which searches read parts without copying.
+    """
+    kept = _Kept(tuple(fleet.values()), span, eop)
+    return {key: SampledTrajectory(kept, number) for number, key in enumerate(fleet)}
+
+
+def states_over(
+    trajectories: Sequence[Trajectory], interval: Interval, eop: EarthOrientation, sky: Sky
+) -> tuple[States, dict[int, PropagationError]]:
+    """:func:`comity.access.states.sample_states`, from kept states where they reach."""
+    first = trajectories[0] if trajectories else None
+    if isinstance(first, SampledTrajectory):
+        kept = first._kept
+        numbers = [
+            one._number for one in trajectories if isinstance(one, SampledTrajectory) and one._kept is kept
+        ]
+        inside = kept.span.start <= interval.start and interval.end <= kept.span.end and kept.eop is eop
+        if inside and len(numbers) == len(trajectories):
+            states, rows = kept.states()
+            if all(number in rows for number in numbers):
+                here = states.sky.since(interval.start)
+                return states.part([rows[number] for number in numbers], interval, here), {}
+    plain = [one.inner if isinstance(one, SampledTrajectory) else one for one in trajectories]
+    return sample_states(plain, interval, eop, sky)

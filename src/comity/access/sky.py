@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from copy import copy
 
 import numpy as np
 from numpy.typing import NDArray
 
-from comity.core import Epoch
+from comity.core import Epoch, Interval
 from comity.orbits import EarthOrientation
 from comity.orbits.earth import ROTATION_RATE
 from comity.orbits.moon import moon_position_itrf
@@ -47,6 +48,13 @@ class Sky:
             self._moon = self._sampled(moon_position_itrf)
         return self._read(self._moon, seconds)
 
+    def since(self, start: Epoch) -> Sky:
+        """The same with times counted from ``start``; what is worked out is shared."""
+        other = copy(self)
+        other.start = start
+        other._nodes = self._nodes - (start - self.start)
+        return other
+
     def _sampled(self, body: Callable[[Epoch, FloatArray, EarthOrientation], FloatArray]) -> FloatArray:
         return body(self.start, self._nodes, self.eop)
 
@@ -58,6 +66,11 @@ class Sky:
         before = _turned(known[k], ROTATION_RATE * self._step_s * u)
         after = _turned(known[k + 1], ROTATION_RATE * self._step_s * (u - 1.0))
         return np.asarray((1.0 - u)[..., None] * before + u[..., None] * after, dtype=np.float64)
+
+
+def sky_over(interval: Interval, eop: EarthOrientation, margin_s: float) -> Sky:
+    """Sun and Moon over an interval and a margin around it; times are seconds from its start."""
+    return Sky(interval.start, -margin_s, interval.duration_s + margin_s, eop)
 
 
 def _turned(vector: FloatArray, angle: FloatArray) -> FloatArray:

@@ -18,7 +18,8 @@ import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import lru_cache
-from itertools import pairwise
+from itertools import groupby, pairwise
+from operator import itemgetter
 
 import numpy as np
 import shapely
@@ -26,6 +27,7 @@ from numpy.typing import NDArray
 from shapely import MultiPolygon
 from shapely.geometry.base import BaseGeometry
 
+from comity.access.round_earth import lon_lat, middle, vectors
 from comity.core import InputError
 from comity.fleet import Area, Instrument
 from comity.fleet.antimeridian import polygon_on_earth, polygons_of
@@ -53,6 +55,8 @@ SAMPLES = 5
 
 #: The strip's outline is drawn this much wider on each side, so that neighbours leave no gap by rounding.
 _SKIRT_M = 25.0
+#: Ground that reaches as far as this along a strip has a surface: no sliver left by rounding does.
+_SURE_M = 2_000.0
 _EDGE_STEP_M = 5_000.0
 _EDGE_STEP_DEG = 0.05
 #: Edges of an outline near a pole are halved until they span less longitude than this, 12 times at most.
@@ -142,26 +146,39 @@ def cut_into_strips(area: Area, width_km: int, inclination_deg: float, ascending
     return _cut(area, width_km, heading_class(inclination_deg, ascending))
 
 
-@lru_cache(maxsize=512)
+@lru_cache(maxsize=128)
 def _cut(area: Area, width_km: int, code: int) -> tuple[Strip, ...]:
-    ascending = code % 2 == 0
-    inclination = (code // 2 + 0.5) * _INCLINATION_CLASS_DEG
     width = width_km * 1e3
     length = max(MAX_LENGTH_M, 2.0 * width)
-    too_many = InputError(
-        f"{area.name!r} ({area.area_km2:,.0f} km²) needs more than {MAX_STRIPS:,} strips of {width_km} km: "
+    if _area_km2(area) * 1e6 > MAX_STRIPS * width * length:
+        raise _too_many(area, width_km)
+    strips: list[Strip] = []
+    for block in _blocks_of(area, length, code):
+        across, along = block.slices(width, length)
+        if len(strips) + len(across) > MAX_STRIPS:
+            raise _too_many(area, width_km)
+        numbers = range(len(strips) + 1, len(strips) + len(across) + 1)
+        ids = [f"{area.name}/strip-{width_km}{code:02d}{number:04d}" for number in numbers]
+        strips += block.strips(ids, across, along, ascending=code % 2 == 0)
+    return tuple(strips)
+
+
+@lru_cache(maxsize=32)
+def _area_km2(area: Area) -> float:
+    return area.area_km2
+
+
+def _too_many(area: Area, width_km: int) -> InputError:
+    return InputError(
+        f"{area.name!r} ({_area_km2(area):,.0f} km²) needs more than {MAX_STRIPS:,} strips of {width_km} km: "
         "ask for smaller areas or a wider swath"
     )
-    if area.area_km2 * 1e6 > MAX_STRIPS * width * length:
-        raise too_many
-    strips: list[Strip] = []
-    for block in _blocks(_world_parts(area.geometry), length, inclination, ascending):
-        for across, along in block.slices(width, length):
-            if len(strips) == MAX_STRIPS:
-                raise too_many
-            number = f"{width_km}{code:02d}{len(strips) + 1:04d}"
-            strips.append(block.strip(f"{area.name}/strip-{number}", across, along, ascending))
-    return tuple(strips)
+
+
+@lru_cache(maxsize=32)
+def _blocks_of(area: Area, length_m: float, code: int) -> tuple[_Block, ...]:
+    inclination = (code // 2 + 0.5) * _INCLINATION_CLASS_DEG
+    return tuple(_blocks(_world_parts(area.geometry), length_m, inclination, code % 2 == 0))
 
 
 class _Block:
@@ -171,7 +188,7 @@ class _Block:
     """
 
     def __init__(self, part: BaseGeometry, inclination: float, ascending: bool) -> None:
-        lon, lat = _lon_lat(_middle(part))
+        lon, lat = lon_lat(middle(part))
         self.heading_deg = track_heading_deg(lat, inclination, ascending)
         self.lat_deg = lat
         from pyproj import Proj  # here: loading PROJ takes time that few commands need
@@ -179,6 +196,11 @@ class _Block:
         self._projection = Proj(proj="laea", lon_0=lon, lat_0=lat, ellps="WGS84")
         self._turn = math.radians(self.heading_deg)
         self.shape = _mended(shapely.transform(part, self.to_plane))
+        points, ring = shapely.get_coordinates(
+            shapely.get_rings(np.array(polygons_of(self.shape), dtype=object)), return_index=True
+        )
+        joined = np.flatnonzero(ring[1:] == ring[:-1])
+        self._edges = np.concatenate([points[joined], points[joined + 1]], axis=1)
 
     def to_plane(self, lonlat: FloatArray) -> FloatArray:
         """(n, 2) lon, lat degrees → (n, 2) across, along m."""
@@ -193,51 +215,93 @@ class _Block:
         lon, lat = self._projection(across * c + along * s, along * c - across * s, inverse=True)
         return np.stack([lon, lat], axis=-1)
 
-    def slices(
-        self, width_m: float, length_m: float
-    ) -> Iterator[tuple[tuple[float, float], tuple[float, float]]]:
-        """(across, along) spans of the strips of this block, no wider and no longer than said."""
-        west, south, east, north = self.shape.bounds
+    def slices(self, width_m: float, length_m: float) -> tuple[FloatArray, FloatArray]:
+        """Spans across and along, (n, 2) m each, of the strips of this block, no wider and no longer."""
+        west, _, east, _ = self.shape.bounds
         count = max(1, math.ceil((east - west) / width_m - 1e-9))
-        shapely.prepare(self.shape)
-        for k in range(count):
-            across = west + (east - west) * k / count, west + (east - west) * (k + 1) / count
-            part = shapely.intersection(self.shape, shapely.box(across[0], south, across[1], north))
-            spans = sorted((p.bounds[1], p.bounds[3]) for p in polygons_of(part) if p.area > 1.0)
-            for first, last in _merged(spans):
-                pieces = max(1, math.ceil((last - first) / length_m - 1e-9))
-                step = (last - first) / pieces
-                for n in range(pieces):
-                    yield across, _padded(first + n * step, first + (n + 1) * step)
+        lines = west + (east - west) * np.arange(count + 1) / count
+        across: list[tuple[float, float]] = []
+        along: list[tuple[float, float]] = []
+        for k, first, last in self._spans(lines):
+            pieces = max(1, math.ceil((last - first) / length_m - 1e-9))
+            step = (last - first) / pieces
+            for n in range(pieces):
+                across.append((float(lines[k]), float(lines[k + 1])))
+                along.append(_padded(first + n * step, first + (n + 1) * step))
+        return np.array(across).reshape(-1, 2), np.array(along).reshape(-1, 2)
 
-    def strip(
-        self, id: str, across: tuple[float, float], along: tuple[float, float], ascending: bool
-    ) -> Strip:
-        """The strip on these spans."""
-        left, right = across
-        forward = np.linspace(*along, SAMPLES)
-        lines = (
-            self.to_earth(np.stack([np.full(SAMPLES, side), forward], axis=-1))
-            for side in ((left + right) / 2.0, left, right)
-        )
-        centre, left_edge, right_edge = lines
-        return Strip(
-            id=id,
-            heading_deg=self.heading_deg,
-            ascending=ascending,
-            width_m=right - left,
-            length_m=along[1] - along[0],
-            polygon=self._outline(across, along, id),
-            centre=centre,
-            left=left_edge,
-            right=right_edge,
-        )
+    def _spans(self, lines: FloatArray) -> Iterator[tuple[int, float, float]]:
+        """Where along the heading is ground, band by band between ``lines``; short gaps do not count."""
+        from comity.access.reach.kernels import band_spans  # only a search loads the compiler
 
-    def _outline(self, across: tuple[float, float], along: tuple[float, float], what: str) -> BaseGeometry:
-        box = shapely.box(
-            across[0] - _SKIRT_M, along[0] - _SKIRT_M, across[1] + _SKIRT_M, along[1] + _SKIRT_M
+        room = 4 * len(lines)
+        while True:
+            bands, spans = np.empty(room, np.int64), np.empty((room, 2))
+            found = band_spans(self._edges, lines[:-1], lines[1:], MAX_GAP_M, bands, spans)
+            if found <= room:
+                break
+            room = found
+        unsure = set(bands[:found][spans[:found, 1] - spans[:found, 0] <= _SURE_M].tolist())
+        for k, rows in groupby(
+            zip(bands[:found].tolist(), spans[:found].tolist(), strict=True), itemgetter(0)
+        ):
+            known = (
+                self._with_surface(*lines[k : k + 2].tolist()) if k in unsure else (row for _, row in rows)
+            )
+            for first, last in known:
+                yield k, first, last
+
+    def _with_surface(self, west: float, east: float) -> list[tuple[float, float]]:
+        """The same of one band, where some of it may be no more than a hair: what has a surface."""
+        _, south, _, north = self.shape.bounds
+        parts = polygons_of(shapely.intersection(self.shape, shapely.box(west, south, east, north)))
+        return _merged(sorted((p.bounds[1], p.bounds[3]) for p in parts if p.area > 1.0))
+
+    def strips(
+        self, ids: list[str], across: FloatArray, along: FloatArray, *, ascending: bool
+    ) -> list[Strip]:
+        """The strips on these spans (n, 2)."""
+        if not ids:
+            return []
+        sides = np.stack([across.mean(axis=1), across[:, 0], across[:, 1]], axis=1)
+        forward = np.linspace(along[:, 0], along[:, 1], SAMPLES, axis=-1)
+        plane = np.stack(np.broadcast_arrays(sides[:, :, None], forward[:, None, :]), axis=-1)
+        lines = self.to_earth(plane.reshape(-1, 2)).reshape(plane.shape)
+        outlines = self._outlines(ids, across, along)
+        return [
+            Strip(
+                id=id,
+                heading_deg=self.heading_deg,
+                ascending=ascending,
+                width_m=float(wide[1] - wide[0]),
+                length_m=float(long[1] - long[0]),
+                polygon=outline,
+                centre=line[0],
+                left=line[1],
+                right=line[2],
+            )
+            for id, wide, long, outline, line in zip(ids, across, along, outlines, lines, strict=True)
+        ]
+
+    def _outlines(self, ids: list[str], across: FloatArray, along: FloatArray) -> list[BaseGeometry]:
+        boxes = shapely.box(
+            across[:, 0] - _SKIRT_M, along[:, 0] - _SKIRT_M, across[:, 1] + _SKIRT_M, along[:, 1] + _SKIRT_M
         )
-        plane = shapely.get_coordinates(shapely.segmentize(box, _EDGE_STEP_M))
+        plane, owner = shapely.get_coordinates(shapely.segmentize(boxes, _EDGE_STEP_M), return_index=True)
+        ring = self.to_earth(plane)
+        begins = np.flatnonzero(np.append(True, owner[1:] != owner[:-1]))
+        ends = np.append(begins[1:], len(ring))
+        ring[ends - 1] = ring[begins]
+        same = owner[1:] == owner[:-1]
+        coarse = np.zeros(len(ids), dtype=np.bool_)
+        coarse[owner[1:][same & (np.abs(np.diff(ring[:, 0])) > _MAX_TURN_DEG)]] = True
+        polygons = shapely.polygons(shapely.linearrings(ring, indices=owner))
+        outlines: list[BaseGeometry] = np.asarray(polygons, dtype=object).reshape(-1).tolist()
+        for k in np.flatnonzero(coarse).tolist():  # hard by a pole, or over the antimeridian
+            outlines[k] = self._turning(plane[begins[k] : ends[k]], ids[k])
+        return outlines
+
+    def _turning(self, plane: FloatArray, what: str) -> BaseGeometry:
         ring = self.to_earth(plane)
         for _ in range(_MAX_HALVINGS):
             # Hard by a pole a straight edge in lon, lat is no straight line: halve what turns too far.
@@ -280,8 +344,7 @@ def _blocks(
 def _world_parts(geometry: BaseGeometry) -> list[BaseGeometry]:
     """An area, finely divided; in tiles where it reaches further than 50° from its middle."""
     fine = _polygons(geometry, _EDGE_STEP_DEG)
-    middle = _middle(fine)
-    reach = _vectors(shapely.get_coordinates(fine)) @ middle
+    reach = vectors(shapely.get_coordinates(fine)) @ middle(fine)
     if float(reach.min()) > math.cos(math.radians(50.0)):
         return [fine]
     tiles = [
@@ -307,25 +370,6 @@ def _mended(shape: BaseGeometry) -> BaseGeometry:
     rounded = np.array(polygons_of(shapely.transform(shape, lambda plane: np.round(plane, 1))), dtype=object)
     valid = shapely.make_valid(rounded, method="structure", keep_collapsed=False)
     return shapely.segmentize(shapely.union_all(valid), _EDGE_STEP_M)
-
-
-def _middle(part: BaseGeometry) -> FloatArray:
-    """Unit vector to the middle of the box around the points (nought where they surround the Earth)."""
-    vectors = _vectors(shapely.get_coordinates(part))
-    middle = (vectors.min(axis=0) + vectors.max(axis=0)) / 2.0
-    length = float(np.linalg.norm(middle))
-    return np.asarray(middle / length if length > 1e-6 else np.zeros(3), dtype=np.float64)
-
-
-def _vectors(lonlat: FloatArray) -> FloatArray:
-    lon, lat = np.radians(lonlat[:, 0]), np.radians(lonlat[:, 1])
-    return np.stack([np.cos(lat) * np.cos(lon), np.cos(lat) * np.sin(lon), np.sin(lat)], axis=-1)
-
-
-def _lon_lat(vector: FloatArray) -> tuple[float, float]:
-    x, y, z = (float(v) for v in vector)
-    # rounded, so that noise in the last place cannot move a cut
-    return round(math.degrees(math.atan2(y, x)), 6), round(math.degrees(math.atan2(z, math.hypot(x, y))), 6)
 
 
 def _merged(spans: list[tuple[float, float]]) -> list[tuple[float, float]]:

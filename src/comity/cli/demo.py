@@ -7,6 +7,7 @@ import time
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
 
@@ -19,13 +20,28 @@ from comity.cli.common import Now, console
 from comity.core import Epoch, InputError, SystemClock
 from comity.core import Progress as ProgressCallback
 from comity.fleet import Programme, load_programme
-from comity.operations import Walk, process_one, read_account, walk
+from comity.operations import Walk, process_one, read_account, settle, walk
 from comity.planning import Stop
 from comity.server.report import write_report
+from comity.server.walk import HttpWalk, served, walk_over_http
 from comity.stores import SqlStore
 
 #: What the demo writes; an earlier demo's copies are replaced, anything else in the folder is kept.
-MADE = ("comity.db", "comity.db-journal", "stac", "frames", "export", "statements", "report.html")
+MADE = (
+    "comity.db",
+    "comity.db-journal",
+    "comity.db-wal",
+    "comity.db-shm",
+    "stac",
+    "frames",
+    "export",
+    "statements",
+    "report.html",
+)
+
+#: Who orders over HTTP, and where: the port of Djibouti, lon and lat in degrees.
+_HTTP_CUSTOMER = "port-logistics"
+_PORT = (43.14, 11.60)
 
 
 def demo(
@@ -55,14 +71,26 @@ def demo(
                 step=step,
             )
             process_one(store, folder, folder / "frames", seed=seed, progress=step("frames to product"))
+            callback = step("over HTTP")
+            callback(0, 1, "the server starts")
+            with served(folder) as ready:
+                over_http = walk_over_http(
+                    ready, customer=_HTTP_CUSTOMER, lon=_PORT[0], lat=_PORT[1], progress=callback
+                )
+            settled = settle(store, now=over_http.ended, folder=folder / "statements")
+            result = replace(result, settlement=settled)
             callback = step("report")
             callback(0, 1, "report.html")
-            account = read_account(store, result.ended)
-            write_report(account, folder=folder, out=folder / "report.html", title=programme.title)
+            account = read_account(store, over_http.ended)
+            note = (
+                f"{over_http.order} came over HTTP from a program on this machine, which found, downloaded "
+                f"and accepted {over_http.item} there and was told of it by signed webhooks."
+            )
+            write_report(account, folder=folder, out=folder / "report.html", title=programme.title, note=note)
             callback(1, 1, "report.html")
     finally:
         store.close()
-    _tell(programme, result, folder, time.perf_counter() - started)
+    _tell(programme, result, over_http, folder, time.perf_counter() - started)
 
 
 def _make_room(folder: Path) -> None:
@@ -118,7 +146,7 @@ class _Steps:
             self._bar.update(self._last, completed=task.total or 1, total=task.total or 1, message="")
 
 
-def _tell(programme: Programme, result: Walk, folder: Path, seconds: float) -> None:
+def _tell(programme: Programme, result: Walk, over_http: HttpWalk, folder: Path, seconds: float) -> None:
     """The short account of what happened and where the files are."""
     out = console()
     orders = Table("order", "customer", "product", "status", "what became of it")
@@ -145,6 +173,9 @@ def _tell(programme: Programme, result: Walk, folder: Path, seconds: float) -> N
     out.print(
         f"{len(result.items)} images delivered ({text}); pixels coarsened for the demo, stated in each item"
     )
+    out.print("Over HTTP, against comity serve --demo on this machine (docs/walk.md has every step):")
+    for line in over_http.lines:
+        out.print(f"  {line}")
     paid = Table("partner", "revenue", "paid out")
     for statement in result.settlement.statements:
         earned = [t for t in statement.totals if t.kind in ("split", "pool")]

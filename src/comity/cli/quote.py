@@ -38,8 +38,8 @@ def quote(
     show_quote(made)
 
 
-def show_quote(quote: Quote) -> None:
-    """Print a quote."""
+def show_quote(quote: Quote, *, order: str = "comity order") -> None:
+    """Print a quote; ``order``: the command that orders it."""
     out = console()
     table = Table("target", "quantity", "delivered at", "price", title=f"{quote.id} for {quote.customer}")
     for line in quote.lines:
@@ -57,6 +57,6 @@ def show_quote(quote: Quote) -> None:
         out.print(f"not offered: {entry.text}")
     out.print(f"{quote.note}", style="dim")
     if quote.orderable:
-        out.print(f"valid until {quote.valid_until}; next: comity order {quote.id}", style="dim")
+        out.print(f"valid until {quote.valid_until}; next: {order} {quote.id}", style="dim")
     else:
         out.print("nothing of this request can be ordered", style="red")

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import sys
+from dataclasses import replace
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from comity.cli.common import DEFAULT_DB
 from comity.core import Epoch, FixedClock, InputError
+
+if TYPE_CHECKING:
+    from comity.server.settings import Automation
 
 _LOCAL = ("127.0.0.1", "::1", "localhost")
 
@@ -41,9 +45,49 @@ def serve(
         list[str], typer.Option("--cors", metavar="ORIGIN", help="Web origin that may call; none by default.")
     ] = [],  # noqa: B006
     workers: Annotated[
+        int | None,
+        typer.Option(
+            "--workers",
+            help="Background jobs at once in this process; 0 leaves them to others.",
+            show_default="1; demo: 2",
+        ),
+    ] = None,
+    processes: Annotated[
         int,
-        typer.Option("--workers", help="Background jobs at once in this process; 0 leaves them to others."),
+        typer.Option(
+            "--processes",
+            min=1,
+            max=64,
+            help="Processes on the port, each with its --workers; a dead one is replaced. Needs PostgreSQL.",
+        ),
     ] = 1,
+    auto: Annotated[
+        str | None,
+        typer.Option(
+            "--auto",
+            metavar="NAME,…|all|none",
+            help="Standing work that is on: plan, approve, execute, process, close. Without it a new "
+            "database begins with all but approve (--demo: all), and another goes on as it was.",
+            show_default=False,
+        ),
+    ] = None,
+    plan_every: Annotated[
+        float | None,
+        typer.Option(
+            "--plan-every",
+            metavar="MINUTES",
+            help="Least time between two plans.",
+            show_default="10; demo: 0",
+        ),
+    ] = None,
+    speed: Annotated[
+        float | None,
+        typer.Option(
+            "--speed",
+            help="With --demo: let the programme's time, which is simulated, run so many times as fast.",
+            show_default="1",
+        ),
+    ] = None,
     allow_network: Annotated[
         list[str],
         typer.Option(
@@ -60,6 +104,14 @@ def serve(
             "without an epoch the clock.",
         ),
     ] = None,
+    settings_file: Annotated[
+        Path | None,
+        typer.Option(
+            "--settings",
+            metavar="FILE",
+            help="TOML with any setting: limits, OpenID providers ([[issuers]]), …; options here count more.",
+        ),
+    ] = None,
     log: Annotated[
         str, typer.Option("--log", help="Least level that is logged: debug, info, warning, error.")
     ] = "info",
@@ -72,24 +124,38 @@ def serve(
     from comity.fleet import load_programme
     from comity.server.app import create_app
     from comity.server.operator import open_operator
+    from comity.server.processes import Processes, inherited
     from comity.server.running import listen, log_to_stderr, run
     from comity.server.sandbox import demo_tokens, first_operator
-    from comity.server.settings import Settings
+    from comity.server.settings import read_settings
+    from comity.server.telemetry import tracing_from_environment
 
+    if speed is not None and not (demo and now is None and 1.0 <= speed <= 100_000.0):
+        raise InputError("--speed, 1 … 100000, is for the simulated time of --demo, without --now")
     if log not in ("debug", "info", "warning", "error"):
         raise InputError(f"log level {log!r} is none of debug, info, warning, error")
-    listening = listen(host, port)
+    handed = inherited()
+    listening = handed or listen(host, port)
     try:
         port = listening.getsockname()[1]
         shown = f"[{host}]" if ":" in host else host
-        settings = Settings(
-            base_url=(base_url or f"http://{shown}:{port}").rstrip("/"),
-            cors_origins=tuple(cors),
-            job_threads=workers,
-            allowed_networks=tuple(allow_network),
-            token_s=86_400 if demo else 3600,
-            prepare=True,
+        settings = read_settings(
+            settings_file,
+            defaults={
+                "base_url": f"http://{shown}:{port}",
+                "prepare": True,
+                "token_s": 86_400 if demo else 3600,
+                "job_threads": 2 if demo else 1,
+            },
+            given={
+                "base_url": base_url.rstrip("/") if base_url else None,
+                "cors_origins": tuple(cors) or None,
+                "job_threads": workers,
+                "allowed_networks": tuple(allow_network) or None,
+            },
         )
+        automation = _automation(settings.automation, demo, auto, plan_every)
+        settings = replace(settings, automation=automation)
         if host not in _LOCAL and not settings.https:
             sys.stderr.write(
                 "comity: tokens travel in the clear: put a proxy with TLS before this server and name its "
@@ -110,18 +176,59 @@ def serve(
             )
         clock = None if now is None else FixedClock(Epoch.from_iso(now))
         log_to_stderr(log)
-        operator = open_operator(place, settings, delivery=folder, clock=clock)
+        if processes > 1 and handed is None:
+            if not place.startswith("postgresql"):
+                raise InputError(
+                    "several processes need PostgreSQL (--db postgresql+psycopg://…): SQLite has one writer "
+                    "at a time, so that they would only wait for each other"
+                )
+            argv = [sys.executable, "-m", "comity", *sys.argv[1:]]
+            sys.exit(Processes(argv, listening, processes).run(_say))
+        operator = open_operator(place, settings, delivery=folder, clock=clock, speed=speed or 1.0)
         try:
             ready: dict[str, Any] = {"base_url": settings.base_url, "programme": operator.programme.id}
             if demo:
+                ready |= {"now": operator.now().iso(0), "speed": speed or 1.0, "simulated": True}
                 ready |= demo_tokens(operator)
             elif first := first_operator(operator):
                 ready["first_operator"] = first
-            run(create_app(operator, settings), listening, ready, trusted_proxies=trust_proxy)
+            app = create_app(operator, settings, tracing=tracing_from_environment())
+            run(app, listening, ready, trusted_proxies=trust_proxy, log=log)
         finally:
             operator.close()
     finally:
         listening.close()
+
+
+def _say(line: str) -> None:
+    sys.stdout.write(line)
+    sys.stdout.flush()
+
+
+def _automation(
+    said: Automation | None, demo: bool, auto: str | None, plan_every: float | None
+) -> Automation:
+    """The standing work that is asked for: the demo's is simulated, quick and approves by itself."""
+    from comity.server.settings import STANDING, Automation
+
+    made = said or Automation()
+    if demo:
+        made = replace(
+            made,
+            active=STANDING,
+            simulate=True,
+            plan_every_s=0.0,
+            settle_s=0.5,
+            plan_limit_s=1.0,
+            max_pixels=600_000,
+            look_s=0.3,
+            seed=1,
+        )
+    if auto is not None:
+        words = tuple(word for word in auto.split(",") if word)
+        names = STANDING if words == ("all",) else () if words == ("none",) else words
+        made = replace(made, active=names, insist=True)
+    return made if plan_every is None else replace(made, plan_every_s=plan_every * 60.0)
 
 
 def _load(place: str, programme: Any) -> None:

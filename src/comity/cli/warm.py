@@ -8,7 +8,7 @@ from pathlib import Path
 from comity.access import Site, imaging_windows, station_windows
 from comity.access.coverage import Options, Sensor, coverage, points_grid
 from comity.core import Interval
-from comity.fleet import load_programme, point_target
+from comity.fleet import load_programme, point_target, territory_target
 from comity.imagery import Acquisition, make_item
 from comity.imagery.geometry.dem import Dem
 from comity.imagery.geometry.images import open_image
@@ -31,6 +31,7 @@ def warm() -> None:
     daylight = Options(min_sun_elevation_deg=0.0)
     coverage([trajectory], Sensor(max_off_nadir_deg=30.0), points_grid([(43.1, 11.6)]), day, options=daylight)
     windows = imaging_windows(craft, trajectory, [point_target(43.1, 11.6, "here")], day)
+    imaging_windows(craft, trajectory, [territory_target("DJI")], day)
     window = next(one for one in windows if one.best.sun_elevation_deg > 20.0)
     acquisition = Acquisition(
         id="warm",

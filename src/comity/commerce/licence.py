@@ -11,6 +11,7 @@ import json
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
+from functools import lru_cache
 from typing import Literal
 
 from comity.core import Epoch, InputError, UnknownIdError
@@ -109,6 +110,11 @@ class TargetLicence:
 
 def rules_hash(rules: Sequence[Rule]) -> str:
     """``"sha256:…"`` of the rules in their order: equal exactly when the rules say the same."""
+    return _hash_of(tuple(rules))
+
+
+@lru_cache(maxsize=16)
+def _hash_of(rules: tuple[Rule, ...]) -> str:
     plain = [asdict(rule) for rule in rules]
     for rule in plain:
         for key in ("finer_than_m", "coarsen_to_m"):

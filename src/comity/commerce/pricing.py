@@ -7,7 +7,7 @@ lines' amounts are shared out of it so that they sum to it to the cent.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from fractions import Fraction
 from typing import Literal
@@ -18,7 +18,7 @@ from comity.commerce.exchange import Conversion, convert
 from comity.commerce.licence import Decision, Grant, TargetLicence, summarise
 from comity.core import Epoch, InputError, Money, UnknownIdError
 from comity.core.time import NS_PER_S
-from comity.fleet.products import Price, PriceBook, PriceUnit, Request, Target
+from comity.fleet.products import ArchivePrice, Price, PriceBook, PriceUnit, Request, Target
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -210,6 +210,26 @@ def price_of(price_book: PriceBook, product: str) -> Price:
         if not value.is_finite() or value < 0:
             raise InputError(f"price of product {product!r}: {name} {value} must be 0 or more")
     return price
+
+
+def archive_price(price_book: PriceBook, product: str, owner: str) -> ArchivePrice | None:
+    """What an image of this product by this owner's spacecraft costs out of the archive; None: no sale."""
+    return next(
+        (one for one in price_book.archive if one.product == product and owner in (one.owners or (owner,))),
+        None,
+    )
+
+
+def archive_book(price_book: PriceBook, price: ArchivePrice) -> PriceBook:
+    """The price book by which an image of the archive is quoted: with that one price."""
+    line = Price(
+        product=price.product,
+        unit=price.unit,
+        amount=price.amount,
+        minimum=price.minimum,
+        strict_cloud_surcharge=Decimal(0),
+    )
+    return replace(price_book, prices=(line,))
 
 
 def asked_quantity(unit: PriceUnit, request: Request, target: Target) -> Decimal:

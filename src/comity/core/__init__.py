@@ -13,6 +13,7 @@ from comity.core.protocols import (
     ThreadExecutor,
     silent,
 )
+from comity.core.spans import Facts, Watcher, coming_from, origin, span, watch_spans
 from comity.core.time import Epoch, Interval
 from comity.core.validation import Check, Comparison, ReferenceTable, compared, data_text, reference_table
 
@@ -23,6 +24,7 @@ __all__ = [
     "Comparison",
     "Epoch",
     "Executor",
+    "Facts",
     "FixedClock",
     "InputError",
     "Interval",
@@ -33,15 +35,20 @@ __all__ = [
     "SystemClock",
     "ThreadExecutor",
     "UnknownIdError",
+    "Watcher",
     "check_currency",
+    "coming_from",
     "compared",
     "data_text",
     "decode",
     "encode",
+    "origin",
     "read_text",
     "reference_table",
     "silent",
+    "span",
     "to_decimal",
+    "watch_spans",
     "whole_path",
     "write_text",
     "write_whole",

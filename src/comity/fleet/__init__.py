@@ -6,6 +6,7 @@ from comity.fleet.areas import Area, area_from_geojson, area_from_geometry, area
 from comity.fleet.assets import GroundStation, Instrument, Partner, Pointing, Source, Spacecraft
 from comity.fleet.horizon import HorizonMask
 from comity.fleet.products import (
+    ArchivePrice,
     Customer,
     CustomerKind,
     ExchangeRate,
@@ -52,6 +53,7 @@ else:
 
 
 __all__ = [
+    "ArchivePrice",
     "Area",
     "Customer",
     "CustomerKind",

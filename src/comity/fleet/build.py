@@ -44,7 +44,9 @@ def build(
     instruments = {item.id: _instrument(item, top.citations) for item in tables.instruments}
     platforms = {item.id: item for item in tables.platforms}
     customers = tuple(
-        p.Customer(id=c.id, name=c.name, country=c.country, kind=c.kind, currency=c.currency)
+        p.Customer(
+            id=c.id, name=c.name, country=c.country, kind=c.kind, currency=c.currency, exclusive=c.exclusive
+        )
         for c in tables.customers
     )
     products = tuple(
@@ -197,6 +199,18 @@ def _price_book(tables: Tables) -> p.PriceBook:
         strict_cloud_below=book.strict_cloud_below,
         quote_valid_s=book.quote_valid_hours * 3600.0,
         note=book.note,
+        archive=tuple(
+            p.ArchivePrice(
+                product=x.product,
+                owners=tuple(x.owners),
+                unit=x.unit,
+                amount=x.amount,
+                minimum=x.minimum,
+                embargo_s=x.embargo_days * 86_400.0,
+                source=tables.top.citations.get(x.source, x.source),
+            )
+            for x in tables.archive
+        ),
     )
 
 

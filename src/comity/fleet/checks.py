@@ -8,6 +8,7 @@ from decimal import Decimal
 
 from comity.fleet.problems import Problems
 from comity.fleet.schema import (
+    ArchivePriceTable,
     CustomerTable,
     InstrumentTable,
     PartnerTable,
@@ -45,6 +46,7 @@ class Tables:
     price_book: PriceBookTable | None
     prices: list[PriceTable] = field(default_factory=list)
     rates: list[RateTable] = field(default_factory=list)
+    archive: list[ArchivePriceTable] = field(default_factory=list)
     rules: list[RuleTable]
     requests: list[RequestTable]
 
@@ -60,6 +62,7 @@ def check_together(tables: Tables, problems: Problems) -> None:
     _figures(tables, problems)
     _products(tables, problems)
     _prices(tables, problems)
+    _archive(tables, problems)
     _rules(tables, problems)
     _requests(tables, problems)
 
@@ -181,6 +184,22 @@ def _prices(tables: Tables, problems: Problems) -> None:
             if product not in seen:
                 problems.add(f"products.{product}", "has no price in price_book.prices")
     _rates(tables, currency, problems)
+
+
+def _archive(tables: Tables, problems: Problems) -> None:
+    """What is sold again names products and owners that are, each pair once."""
+    products, partners = tables.ids("products"), tables.ids("partners")
+    seen: set[tuple[str, str]] = set()
+    for price in tables.archive:
+        key = f"price_book.archive.{price.product}"
+        problems.known(f"{key}.product", price.product, "product", products)
+        _citation(tables, problems, f"{key}.source", price.source)
+        for owner in price.owners:
+            problems.known(f"{key}.owners", owner, "partner", partners)
+        pairs = {(price.product, owner) for owner in price.owners or partners}
+        for _, owner in sorted(pairs & seen):
+            problems.add(f"{key}.owners", "the product of this owner is priced twice", owner)
+        seen |= pairs
 
 
 def _rates(tables: Tables, currency: str, problems: Problems) -> None:

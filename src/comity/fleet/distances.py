@@ -19,7 +19,7 @@ from comity.fleet.antimeridian import mended_on_earth, polygons_of
 from comity.fleet.areas import area_km2
 
 if TYPE_CHECKING:
-    from pyproj import CRS, Geod
+    from pyproj import Geod
 
 Mapping = Callable[[NDArray[np.float64]], NDArray[np.float64]]
 
@@ -66,15 +66,12 @@ def distance_m(shape: BaseGeometry, lon: float, lat: float) -> float:
 
 def _plane(lon: float, lat: float) -> tuple[Mapping, Mapping]:
     """Azimuthal equidistant projection about a centre (degrees → m) and its inverse, (n, 2) arrays."""
-    from pyproj import CRS, Transformer  # here and below: loading PROJ takes time that few commands need
+    from pyproj import Proj  # here and below: loading PROJ takes time that few commands need
 
-    globe = _globe()
-    flat = CRS.from_proj4(f"+proj=aeqd +lat_0={lat} +lon_0={lon} +ellps=WGS84 +units=m")
-    there = Transformer.from_crs(globe, flat, always_xy=True)
-    back = Transformer.from_crs(flat, globe, always_xy=True)
+    flat = Proj(proj="aeqd", lat_0=lat, lon_0=lon, ellps="WGS84")
     return (
-        lambda xy: np.column_stack(there.transform(xy[:, 0], xy[:, 1])),
-        lambda xy: np.column_stack(back.transform(xy[:, 0], xy[:, 1])),
+        lambda xy: np.column_stack(flat(xy[:, 0], xy[:, 1])),
+        lambda xy: np.column_stack(flat(xy[:, 0], xy[:, 1], inverse=True)),
     )
 
 
@@ -95,13 +92,6 @@ def _pieces(line: LineString) -> list[LineString]:
     cuts = np.unique(np.searchsorted(along, np.linspace(0, along[-1], count + 1)[1:-1]))
     edges = [0, *[int(c) for c in cuts if 0 < c < len(coords) - 1], len(coords) - 1]
     return [LineString(coords[a : b + 1]) for a, b in pairwise(edges)]
-
-
-@cache
-def _globe() -> CRS:
-    from pyproj import CRS
-
-    return CRS.from_epsg(4326)
 
 
 @cache

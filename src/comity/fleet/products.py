@@ -39,13 +39,17 @@ class Product:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Customer:
-    """Who asks: ``country`` is ISO 3166-1 alpha-3, ``currency`` what it is invoiced in."""
+    """Who asks: ``country`` is ISO 3166-1 alpha-3, ``currency`` what it is invoiced in.
+
+    ``exclusive``: what is taken for it is for its use alone, and is never sold from the archive.
+    """
 
     id: str
     name: str
     country: str
     kind: CustomerKind
     currency: str
+    exclusive: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,7 +72,8 @@ class Request:
     """A customer's wish: one product over some targets within an interval.
 
     ``max_cloud`` 0…1; ``max_gsd_m`` may be finer than the product's promise. The limits here are the
-    ones that count: the product's, tightened by the customer.
+    ones that count: the product's, tightened by the customer. ``acquisition``: what of the archive is to be
+    had again; None for what has yet to be taken. Its interval is then that of the acquisition.
     """
 
     id: str
@@ -81,6 +86,7 @@ class Request:
     max_off_nadir_deg: float
     min_sun_elevation_deg: float
     created: Epoch
+    acquisition: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -96,6 +102,24 @@ class Price:
     amount: Decimal
     minimum: Decimal
     strict_cloud_surcharge: Decimal
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ArchivePrice:
+    """What an image costs that is in the archive already; without one it is not for sale again.
+
+    ``owners``: of the spacecraft that took it, those who allow it; empty: every owner. ``amount`` per
+    ``unit`` (scene or km2) in the book's currency, at least ``minimum``. ``embargo_s``: how old (s) an image
+    must be. ``source``: where the figures are from.
+    """
+
+    product: str
+    owners: tuple[str, ...]
+    unit: PriceUnit
+    amount: Decimal
+    minimum: Decimal
+    embargo_s: float
+    source: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -116,7 +140,7 @@ class PriceBook:
     ``satellite_part`` + ``station_part`` + ``pool_part`` = 1: what the owners of the acquiring
     satellites get, what the owners of the receiving stations get, and what all partners share by
     ``Partner.share``. ``strict_cloud_below``: orders with a cloud limit under this fraction pay the
-    line's surcharge. ``note`` says how real the figures are.
+    line's surcharge. ``note`` says how real the figures are. ``archive``: what is sold a second time.
     """
 
     currency: str
@@ -128,6 +152,7 @@ class PriceBook:
     strict_cloud_below: float
     quote_valid_s: float
     note: str
+    archive: tuple[ArchivePrice, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

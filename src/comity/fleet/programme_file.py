@@ -111,6 +111,9 @@ def _tables(data: dict[str, Any], problems: Problems) -> Tables | None:
         price_book=book,
         prices=prices,
         rates=problems.read_all(schema.RateTable, book.rates if book else [], "price_book.rates"),
+        archive=problems.read_all(
+            schema.ArchivePriceTable, book.archive if book else [], "price_book.archive"
+        ),
         rules=problems.read_all(schema.RuleTable, top.rules, "rules"),
         requests=problems.read_all(schema.RequestTable, top.requests, "requests"),
     )

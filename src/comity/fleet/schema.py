@@ -162,6 +162,7 @@ class CustomerTable(Table):
     country: Country
     kind: CustomerKind
     currency: Currency
+    exclusive: bool = False
 
 
 class PriceTable(Table):
@@ -171,6 +172,18 @@ class PriceTable(Table):
     currency: Currency | None = None
     minimum: Amount
     strict_cloud_surcharge: Amount = Decimal(0)
+
+
+class ArchivePriceTable(Table):
+    """``owners`` left out: every owner. ``source``: a citation's key, ``assumed``, or words of its own."""
+
+    product: str
+    owners: list[str] = Field(default_factory=list)
+    unit: Literal["scene", "km2"]
+    amount: Annotated[Decimal, Field(gt=0, le=1_000_000_000)]
+    minimum: Amount
+    embargo_days: Annotated[float, Field(ge=0, le=36_525, allow_inf_nan=False)]
+    source: Text
 
 
 class RateTable(Table):
@@ -191,6 +204,7 @@ class PriceBookTable(Table):
     quote_valid_hours: Positive
     prices: Annotated[list[dict[str, Any]], Field(min_length=1)]
     rates: list[dict[str, Any]] = Field(default_factory=list)
+    archive: list[dict[str, Any]] = Field(default_factory=list)
 
 
 class RuleTable(Table):

@@ -12,7 +12,7 @@ from comity.operations.delivery import (
     offered_items,
 )
 from comity.operations.events import Event, EventLog
-from comity.operations.execution import ExecutionSummary, Outcome, execute, simulate
+from comity.operations.execution import ExecutionSummary, Outcome, execute, execute_passed, simulate
 from comity.operations.explain import OrderAccount, TaskAccount, explain_order
 from comity.operations.frames import process_one
 from comity.operations.jobs import HeldStore, Job, JobCancelledError, JobQueue, JobStore, LeaseLostError
@@ -37,6 +37,7 @@ from comity.operations.ports import (
     ObjectStoreError,
     Store,
     StoredObject,
+    StoreError,
     UnitOfWork,
 )
 from comity.operations.publishing import Published, publish
@@ -98,6 +99,7 @@ __all__ = [
     "SearchStatusCode",
     "SettlementSummary",
     "Store",
+    "StoreError",
     "StoredObject",
     "TaskAccount",
     "UnitOfWork",
@@ -114,6 +116,7 @@ __all__ = [
     "deliver",
     "draft_request",
     "execute",
+    "execute_passed",
     "expire_tasks",
     "explain_order",
     "export_plan",

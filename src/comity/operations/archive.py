@@ -14,7 +14,7 @@ import shapely
 from shapely.geometry import box, shape
 from shapely.geometry.base import BaseGeometry
 
-from comity.core import InputError
+from comity.core import ComityError, InputError
 from comity.operations.filters import Node, Spatial, conjuncts, matches
 from comity.operations.queryables import QUERYABLES, Queryable, Value, queryable, utc_us
 
@@ -34,7 +34,8 @@ class ArchiveItem:
 
     ``owner``: the tenant it belongs to. ``record``: the :class:`ItemRecord` it was delivered as, None for
     what was made of several. ``path``: of its JSON in the delivery folder. ``digest``: SHA-256 of that file.
-    ``document``: its content, its assets named relative to ``path``.
+    ``document``: its content, its assets named relative to ``path``. ``lot``: number of the :class:`Lot` of
+    what is for sale, which has no file and is nobody's; None for what was delivered.
     """
 
     id: str
@@ -44,6 +45,7 @@ class ArchiveItem:
     path: str
     digest: str
     document: Json
+    lot: int | None = None
 
     @property
     def geometry(self) -> BaseGeometry:
@@ -60,6 +62,40 @@ class ArchiveItem:
         if told["start_us"] is None or told["end_us"] is None:
             told["start_us"] = told["end_us"] = told["at_us"]
         return told
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Lot:
+    """What decides for whom an image of the archive is for sale, the same for many images.
+
+    ``partner``: owner of the spacecraft. ``customer``: who it was taken for. ``gsd_m``: as fine as the
+    licences take it to be. ``territories``: that it shows, the largest part first.
+    """
+
+    product: str
+    partner: str
+    customer: str
+    gsd_m: float
+    territories: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Offer:
+    """What a customer is offered: images of these lots that ended by ``until_us`` (µs of UTC since 1970)."""
+
+    lots: frozenset[int]
+    until_us: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wanted:
+    """What is to be listed for sale: a product's images by these spacecraft (their names) that ended by
+    ``until_us``, unless they were taken for one of ``not_of``."""
+
+    product: str
+    platforms: frozenset[str]
+    not_of: frozenset[str]
+    until_us: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -86,6 +122,16 @@ def sort_key(name: str, *, descending: bool = False) -> SortKey:
     return SortKey(found, descending)
 
 
+class SearchTooLongError(ComityError):
+    """A search that was ended because it took too long."""
+
+    def __init__(self, longest_s: float) -> None:
+        super().__init__(
+            f"the search took longer than {longest_s:g} s and was ended: name an area, a time, collections, "
+            "or a filter that more items fit"
+        )
+
+
 NEWEST_FIRST = (SortKey(QUERYABLES["datetime"], True),)
 
 
@@ -95,10 +141,12 @@ class Search:
 
     ``owner``: the only tenant whose items are seen. ``area``: that the geometry intersects, lon, lat degrees.
     ``start_us`` … ``end_us``: µs of UTC since 1970, both ends in it, that the acquisition overlaps.
-    ``after``: the ``next`` of the page before.
+    ``after``: the ``next`` of the page before. ``offers``: what is for sale is looked through, so far as it
+    is offered; None: what was delivered.
     """
 
     owner: str | None
+    offers: tuple[Offer, ...] | None = None
     collections: tuple[str, ...] | None = None
     ids: tuple[str, ...] | None = None
     area: BaseGeometry | None = None
@@ -180,12 +228,19 @@ class Archive(Protocol):
         """The items that fulfil all that is asked; raises :class:`InputError` for another search's token."""
         ...
 
-    def get(self, collection: str, id: str, *, owner: str | None) -> FoundItem:
-        """One item; raises :class:`UnknownIdError` where there is none, or none of this owner."""
+    def get(self, collection: str, id: str, *, owner: str | None, listed: bool = False) -> FoundItem:
+        """One item; raises :class:`UnknownIdError` where there is none, or none of this owner.
+
+        ``listed``: of those for sale, not of those delivered.
+        """
         ...
 
-    def extents(self, *, owner: str | None) -> list[Extent]:
-        """Every collection with items of this owner (None: of anyone), by name."""
+    def extents(self, *, owner: str | None, lots: Iterable[int] | None = None) -> list[Extent]:
+        """Every collection with items of this owner (None: of anyone), by name; or with some in ``lots``."""
+        ...
+
+    def lots(self) -> dict[int, Lot]:
+        """Every lot by number."""
         ...
 
 
@@ -197,7 +252,27 @@ class ArchiveIndex(Protocol):
         ...
 
     def digests(self) -> dict[tuple[str, str], str]:
-        """Every indexed item (collection, id) with the digest of its file."""
+        """Every delivered item in the index (collection, id) with the digest of its file."""
+        ...
+
+    def lot(self, lot: Lot) -> int:
+        """The number of a lot; a new one gets one."""
+        ...
+
+    def lots(self) -> dict[int, Lot]:
+        """Every lot by number."""
+        ...
+
+    def unlisted(self, wanted: Iterable[Wanted], limit: int) -> list[ArchiveItem]:
+        """Accepted items that are wanted and were not looked at yet."""
+        ...
+
+    def settle(self, items: Iterable[ArchiveItem]) -> None:
+        """Note of delivered items that they were looked at: they are for sale now, or never will be."""
+        ...
+
+    def secret(self) -> str:
+        """What names for sale are made with, so that nobody can tell whose they were; kept for ever."""
         ...
 
     def clear(self) -> None:
@@ -210,6 +285,7 @@ def fits(search: Search, item: ArchiveItem) -> bool:
     told, ground = item.facts(), item.geometry
     return (
         search.owner in (None, item.owner)
+        and (item.lot is None if search.offers is None else _offered(search.offers, item))
         and (search.collections is None or item.collection in search.collections)
         and (search.ids is None or item.id in search.ids)
         and (search.start_us is None or told["end_us"] >= search.start_us)  # type: ignore[operator]
@@ -217,6 +293,12 @@ def fits(search: Search, item: ArchiveItem) -> bool:
         and (search.area is None or bool(shapely.intersects(ground, search.area)))
         and (search.filter is None or matches(search.filter, told, ground) is True)
     )
+
+
+def _offered(offers: tuple[Offer, ...], item: ArchiveItem) -> bool:
+    end = item.facts()["end_us"]
+    assert isinstance(end, int)
+    return any(item.lot in offer.lots and end <= offer.until_us for offer in offers)
 
 
 def boxes_of(area: BaseGeometry) -> list[tuple[float, float, float, float]]:

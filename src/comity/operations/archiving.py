@@ -6,21 +6,23 @@ import hashlib
 import json
 from pathlib import Path
 
-from comity.core import InputError
+from comity.core import Epoch, InputError
 from comity.operations.archive import ArchiveItem
 from comity.operations.ports import Store, UnitOfWork
+from comity.operations.saved_searches import tell_matches
 
 
-def index_deliveries(work: UnitOfWork, folder: Path, others: list[Path]) -> int:
+def index_deliveries(work: UnitOfWork, folder: Path, others: list[Path], *, tell: bool = True) -> int:
     """Index what is delivered into ``folder`` and not indexed as it is now; returns how many Items that were.
 
     ``others``: Items made of several that were delivered (mosaics). An Item belongs to the customer of its
-    order, and to the collection of the product ordered. Raises :class:`InputError` for a file that is missing
-    or no Item.
+    order, and to the collection of the product ordered. ``tell``: whether saved searches are told. Raises
+    :class:`InputError` for a file that is missing or no Item.
     """
     known = work.archive.digests()
+    records = work.items.all()
     orders = {order.id: order for order in work.orders.all()}
-    paths = [(folder / record.path, record.order, record.id) for record in work.items.all()]
+    paths = [(folder / record.path, record.order, record.id) for record in records]
     changed = []
     for path, order_id, record in [*paths, *((path, None, None) for path in others)]:
         try:
@@ -46,13 +48,22 @@ def index_deliveries(work: UnitOfWork, folder: Path, others: list[Path]) -> int:
                 )
             )
     work.archive.put(changed)
+    if tell and changed:
+        tell_matches(work, changed, max(record.delivered for record in records))
     return len(changed)
 
 
-def rebuild_index(store: Store, folder: Path) -> int:
-    """Forget the index and make it anew from what was delivered into ``folder``, whole or not at all."""
+def rebuild_index(store: Store, folder: Path, *, now: Epoch | None = None) -> int:
+    """Forget the index and make it anew from what was delivered into ``folder``, whole or not at all.
+
+    ``now``: what is for sale at that time is listed too. Saved searches are not told: nothing is new.
+    """
+    from comity.operations.archive_sales import list_some
     from comity.operations.mosaics import mosaic_items
 
     with store.begin() as work:
         work.archive.clear()
-        return index_deliveries(work, folder, list(mosaic_items(folder)))
+        indexed = index_deliveries(work, folder, list(mosaic_items(folder)), tell=False)
+        while now is not None and list_some(work, now, tell=False)[0]:
+            pass
+        return indexed

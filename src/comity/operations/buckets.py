@@ -22,9 +22,10 @@ from comity.core import (
     read_text,
     silent,
 )
-from comity.operations.events import EventLog
+from comity.operations.events import Event, EventLog
 from comity.operations.jobs import JobStore, JobWork
 from comity.operations.ports import Collection, ObjectStore
+from comity.operations.subscriptions import check_room, kept_by, kept_one, take_in
 
 #: Buckets a tenant may have.
 MOST_BUCKETS = 10
@@ -79,6 +80,8 @@ class BucketStore(JobStore, Protocol):
 
     def begin(self) -> BucketWork: ...
 
+    def read(self) -> BucketWork: ...
+
 
 def add_bucket(
     store: BucketStore,
@@ -98,9 +101,7 @@ def add_bucket(
         if not value or len(value) > 256:
             raise InputError(f"{name} has {len(value)} characters, it needs 1…256")
     with store.begin() as work:
-        mine = [b for b in work.buckets.all(tenant=tenant) if b.state != "deleted"]
-        if len(mine) >= MOST_BUCKETS:
-            raise InputError(f"{tenant} has {len(mine)} buckets, the limit is {MOST_BUCKETS}: delete one")
+        check_room(work.buckets, "bucket", tenant, MOST_BUCKETS)
         bucket = Bucket(
             id=work.next_id("bucket"),
             tenant=tenant,
@@ -118,22 +119,21 @@ def add_bucket(
 
 def buckets_of(store: BucketStore, tenant: str) -> list[Bucket]:
     """A tenant's buckets, oldest first."""
-    with store.begin() as work:
-        return [b for b in work.buckets.all(tenant=tenant) if b.state != "deleted"]
+    with store.read() as work:
+        return kept_by(work.buckets, tenant)
 
 
 def bucket_of(store: BucketStore, id: str, tenant: str) -> Bucket:
     """One bucket of a tenant; another tenant's is as unknown as none."""
-    for bucket in buckets_of(store, tenant):
-        if bucket.id == id:
-            return bucket
-    raise UnknownIdError("bucket", id)
+    with store.read() as work:
+        return kept_one(work.buckets, "bucket", id, tenant)
 
 
 def delete_bucket(store: BucketStore, id: str, *, tenant: str) -> Bucket:
     """Forget a bucket and its credentials; what lies in it stays."""
-    bucket = replace(bucket_of(store, id, tenant), state="deleted", access_key_id="", secret_access_key="")
     with store.begin() as work:
+        bucket = kept_one(work.buckets, "bucket", id, tenant)
+        bucket = replace(bucket, state="deleted", access_key_id="", secret_access_key="")
         work.buckets.put(bucket)
     return bucket
 
@@ -156,35 +156,36 @@ def verify_bucket(store: BucketStore, opener: BucketOpener, id: str, *, tenant: 
     if back != token:
         raise InputError(f"{bucket.place}: what was written to {key} came back otherwise")
     with store.begin() as work:
-        bucket = replace(work.buckets.get(id), state="verified", verified=now)
+        # It may have been deleted meanwhile: then it is unknown.
+        bucket = kept_one(work.buckets, "bucket", id, tenant)
+        bucket = replace(bucket, state="verified", verified=now)
         work.buckets.put(bucket)
     return bucket
 
 
 def queue_deliveries(store: BucketStore, *, now: Epoch, limit: int = 500) -> int:
     """Turn offered items into deliveries, each once for each verified bucket of its customer; how many."""
-    queued = 0
     with store.begin() as work:
-        last = work.events.last()
-        for bucket in work.buckets.all(state="verified"):
-            if bucket.after >= last:
-                continue
-            after = bucket.after
-            while found := work.events.after(after, limit=limit):
-                for _, event in found:
-                    if event.kind == "item.offered" and event.tenant == bucket.tenant:
-                        work.jobs.add(
-                            "bucket",
-                            {"bucket": bucket.id, "item": event.subject},
-                            now=now,
-                            tenant=bucket.tenant,
-                            key=f"{bucket.id}/{event.subject}",
-                            most_runs=10,
-                        )
-                        queued += 1
-                after = found[-1][0]
-            work.buckets.put(replace(bucket, after=after))
-    return queued
+
+        def deliver(bucket: Bucket, event: Event) -> None:
+            work.jobs.add(
+                "bucket",
+                {"bucket": bucket.id, "item": event.subject},
+                now=now,
+                tenant=bucket.tenant,
+                key=f"{bucket.id}/{event.subject}",
+                most_runs=10,
+            )
+
+        return take_in(
+            work.events,
+            work.buckets,
+            "verified",
+            lambda bucket, event: event.kind == "item.offered",
+            deliver,
+            lambda bucket, after: replace(bucket, after=after),
+            limit=limit,
+        )
 
 
 def send_item(

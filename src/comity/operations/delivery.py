@@ -9,6 +9,7 @@ from pathlib import Path
 from comity.core import Epoch, Executor, InputError, Progress, StateError, ThreadExecutor, silent
 from comity.fleet import Programme, Request
 from comity.imagery import Acquisition, ItemFiles, make_item
+from comity.operations.acquisitions import acquisition_of
 from comity.operations.closing import close_if_done, finished
 from comity.operations.cloud import CODE, for_customer, held_back, over_limit, over_text
 from comity.operations.execution import reopen
@@ -19,8 +20,6 @@ from comity.operations.ports import Store, UnitOfWork
 from comity.operations.records import Activity, ItemRecord
 from comity.operations.settlement import charge
 from comity.services import OrderTask
-
-LICENCE = "proprietary"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,7 +37,7 @@ def waiting_products(store: Store, now: Epoch) -> list[Work]:
     Images over the cloud limit wait while a clearer one may be taken; once the window has closed, those that
     stand in for it are for the customer to decide on, the others are left aside.
     """
-    with store.begin() as work:
+    with store.read() as work:
         programme = work.programme()
         made = {item.activity for item in work.items.all()}
         orders = {order.id: order for order in work.orders.all()}
@@ -61,7 +60,7 @@ def waiting_products(store: Store, now: Epoch) -> list[Work]:
 
 def held_for_clouds(store: Store, now: Epoch) -> list[str]:
     """Received acquisitions over the cloud limit that are held back while a clearer one may be taken."""
-    with store.begin() as work:
+    with store.read() as work:
         tasks = [task for state in ("open", "planned") for task in work.tasks.all(state=state)]
         return [activity.id for task in tasks for activity in held_back(work, task, now)]
 
@@ -124,7 +123,7 @@ def deliver(
 
 
 def _check_folder(store: Store, folder: Path) -> None:
-    with store.begin() as work:
+    with store.read() as work:
         lost = [item for item in work.items.all() if not (folder / item.path).is_file()]
     if lost:
         raise InputError(
@@ -138,9 +137,8 @@ def _describe(work: UnitOfWork, programme: Programme, request: Request, activity
     target = next(t for t in request.targets if t.id == task.target)
     craft = programme.craft(activity.spacecraft)
     instrument = programme.instrument(craft.id, str(activity.instrument))
-    station = programme.station(str(activity.received_by))
     look, licence = activity.look, activity.licence
-    if look is None or activity.footprint is None or activity.elements_epoch is None:
+    if look is None or activity.footprint is None:
         raise StateError(f"{activity.id} has no geometry: it was not made by plan make")
     footprint = activity.footprint
     if target.geometry.geom_type != "Point":
@@ -154,41 +152,17 @@ def _describe(work: UnitOfWork, programme: Programme, request: Request, activity
     footprint = licensed_ground(
         programme, request, target, craft.id, footprint, delivered_gsd_m, activity.interval.end
     )
-    owner, operator = programme.partner(craft.owner), programme.partner(station.owner)
     return Work(
         activity=activity,
         area_part=sum(task.cell_weights[cell] for cell in activity.cells) if task.cell_points else 1.0,
-        acquisition=Acquisition(
+        acquisition=acquisition_of(
+            programme,
+            activity,
             id=activity.id,
             order=task.order,
             target=target.name,
-            spacecraft=craft.name,
-            norad_id=craft.norad_id,
-            instrument=instrument.name,
-            start=activity.interval.start,
-            end=activity.interval.end,
             footprint=footprint,
-            native_gsd_m=look.gsd_m,
             delivered_gsd_m=delivered_gsd_m,
-            bands=instrument.bands,
-            off_nadir_deg=look.off_nadir_deg,
-            incidence_deg=look.incidence_deg,
-            view_azimuth_deg=look.view_azimuth_deg,
-            sun_elevation_deg=look.sun_elevation_deg,
-            sun_azimuth_deg=look.sun_azimuth_deg,
-            cloud=activity.cloud if activity.cloud is not None else 0.0,
-            cloud_source=activity.cloud_source or "not reported: taken as clear",
-            ascending=activity.ascending,
-            providers=(
-                (owner.name, "producer"),
-                (operator.name, "processor"),
-                (programme.title, "licensor"),
-            ),
-            licence=LICENCE,
-            elements_source=activity.elements_source,
-            elements_epoch=activity.elements_epoch,
-            station=station.name,
-            simulated=activity.simulated,
         ),
     )
 
@@ -225,7 +199,7 @@ class Judgement:
 
 def offered_items(store: Store, *, item: str | None = None, order: str | None = None) -> list[ItemRecord]:
     """Items that await the customer's word: one, those of an order, or all."""
-    with store.begin() as work:
+    with store.read() as work:
         if item is not None:
             record = work.items.get(item)
             if record.state != "offered":
@@ -304,6 +278,8 @@ def _without(work: UnitOfWork, task: OrderTask, now: Epoch, why: str) -> tuple[O
         if items.get(a.id) == "accepted" or (items.get(a.id) != "refused" and not over_limit(a, task))
     ]
     task = replace(task, got=tuple(sorted({cell for a in standing for cell in a.cells})))
+    if work.requests.get(work.orders.get(task.order).request).acquisition is not None:
+        return replace(task, state="failed", reason_code="refused", reason_text=why), False
     if task.state == "cancelled":
         return task, False
     if standing and len(task.got) == len(task.cell_points):

@@ -1,4 +1,4 @@
-"""What happened to orders and items, once each, in the order it was kept: what webhooks are told from.
+"""What happened, once each, in the order it was kept: what webhooks are told from.
 
 The store adds an event in the very transaction that puts the record, whoever puts it: nothing is announced
 that did not happen, and nothing happens unannounced.
@@ -12,14 +12,42 @@ from typing import Any, Literal, Protocol
 
 from comity.core import Epoch
 from comity.operations.records import ItemRecord, Order
+from comity.operations.saved_searches import SearchMatch
 
-EventKind = Literal["order.status", "item.offered"]
-EVENT_KINDS: tuple[EventKind, ...] = ("item.offered", "order.status")
+EventKind = Literal[
+    "order.status",
+    "item.offered",
+    "search.match",
+    "plan.made",
+    "plan.approved",
+    "activities.dropped",
+    "asset.withheld",
+    "statement.entry",
+]
+#: What customers hear of, and what partners do.
+CUSTOMER_KINDS: tuple[EventKind, ...] = ("item.offered", "order.status", "search.match")
+PARTNER_KINDS: tuple[EventKind, ...] = (
+    "activities.dropped",
+    "asset.withheld",
+    "plan.approved",
+    "plan.made",
+    "statement.entry",
+)
+
+
+def partner_tenant(partner: str) -> str:
+    """Under which name a partner's events, webhooks and jobs are kept: a customer may be called as it is."""
+    return f"partner:{partner}"
+
+
+def kinds_for(tenant: str) -> tuple[EventKind, ...]:
+    """What may be told to whose webhooks are kept under this name."""
+    return PARTNER_KINDS if tenant.startswith("partner:") else CUSTOMER_KINDS
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Event:
-    """One thing that happened. ``tenant``: the customer it concerns; ``subject``: the order or item."""
+    """One thing that happened. ``tenant``: whom it concerns; ``subject``: the order, item, search, plan …"""
 
     id: str
     kind: EventKind
@@ -79,5 +107,22 @@ def item_event(item: ItemRecord, customer: str) -> Event:
             "target": item.target,
             "cloud": item.cloud,
             "delivered_gsd_m": item.delivered_gsd_m,
+        },
+    )
+
+
+def match_event(match: SearchMatch) -> Event:
+    """The event of an item that a saved search found."""
+    return Event(
+        id=f"{match.id}/match",
+        kind="search.match",
+        tenant=match.tenant,
+        subject=match.search,
+        at=match.at,
+        data={
+            "search": match.search,
+            "over": match.shelf,
+            "collection": match.collection,
+            "item": match.item,
         },
     )

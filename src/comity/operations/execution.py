@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
@@ -26,13 +26,15 @@ _CAUSES = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Outcome:
-    """What happened to one activity. ``cloud`` 0…1 of the footprint, where it is known."""
+    """What happened to one activity. ``cloud`` 0…1 of the footprint, where it is known. ``simulated``: drawn,
+    not reported."""
 
     activity: str
     state: Literal["done", "failed"]
     cloud: float | None = None
     text: str = ""
     cloud_source: str = "reported"
+    simulated: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,19 +79,56 @@ def execute(
             outcomes = [simulate(activity, seed) for activity in due]
         else:
             outcomes = _checked(report, known, work)
-        done = [_apply(work, known[o.activity], o, simulated=report is None) for o in outcomes]
-        received = _receive(work, done)
-        at = max([now, *(a.interval.end for a in done)]) if until is None else max(now, until)
-        judged = _judge(work, done, at)
-        return ExecutionSummary(
-            done=sum(a.state == "done" for a in done),
-            failed=sum(a.state == "failed" for a in done),
-            received=received,
-            retried=tuple(judged["retried"]),
-            expired=tuple(judged["expired"]),
-            cloudy=tuple(judged["cloudy"]),
-            over_limit=tuple(judged["over_limit"]),
-        )
+        ended = [known[o.activity].interval.end for o in outcomes]
+        return _take_in(work, known, outcomes, max([now, *ended]) if until is None else max(now, until))
+
+
+def execute_passed(store: Store, *, now: Epoch, simulated: bool, seed: int = 0) -> ExecutionSummary:
+    """Take in what the time alone settles, all or none: what the road needs while nobody looks after it.
+
+    An activity whose plan was not approved before it began was never commanded, and failed. Where outcomes
+    are ``simulated``, those that were commanded and have ended are drawn as :func:`execute` draws them;
+    elsewhere they await the operator's report.
+    """
+    with store.begin() as work:
+        planned = work.activities.all(state="planned")
+        plans = commanded_plans(work)
+        outcomes = []
+        for activity in planned:
+            if activity.interval.start <= now and uncommanded(activity, plans):
+                text = f"not commanded: {activity.plan} was not approved before it began"
+                outcomes.append(Outcome(activity=activity.id, state="failed", text=text))
+            elif simulated and activity.interval.end <= now:
+                outcomes.append(simulate(activity, seed))
+        return _take_in(work, {activity.id: activity for activity in planned}, outcomes, now)
+
+
+def commanded_plans(work: UnitOfWork) -> dict[str, Epoch]:
+    """Approved plans, and since when."""
+    return {verdict.plan: verdict.at for verdict in work.verdicts.all()}
+
+
+def uncommanded(activity: Activity, plans: Mapping[str, Epoch]) -> bool:
+    """Whether the activity's plan was not approved before it began."""
+    return activity.plan not in plans or plans[activity.plan] > activity.interval.start
+
+
+def _take_in(
+    work: UnitOfWork, known: Mapping[str, Activity], outcomes: Iterable[Outcome], at: Epoch
+) -> ExecutionSummary:
+    """Keep outcomes and what follows from them by the time ``at``."""
+    done = [_apply(work, known[outcome.activity], outcome) for outcome in outcomes]
+    received = _receive(work, done)
+    judged = _judge(work, done, at)
+    return ExecutionSummary(
+        done=sum(a.state == "done" for a in done),
+        failed=sum(a.state == "failed" for a in done),
+        received=received,
+        retried=tuple(judged["retried"]),
+        expired=tuple(judged["expired"]),
+        cloudy=tuple(judged["cloudy"]),
+        over_limit=tuple(judged["over_limit"]),
+    )
 
 
 def _draw(seed: int, activity: str, purpose: str) -> float:
@@ -103,13 +142,18 @@ def simulate(activity: Activity, seed: int) -> Outcome:
     if _draw(seed, activity.id, "failure") < FAILURE_CHANCE:
         causes = _CAUSES[activity.kind]
         cause = causes[int(_draw(seed, activity.id, "cause") * len(causes))]
-        return Outcome(activity=activity.id, state="failed", text=f"{cause} (simulated)")
+        return Outcome(activity=activity.id, state="failed", text=f"{cause} (simulated)", simulated=True)
     if activity.kind == "downlink" or activity.footprint is None:
-        return Outcome(activity=activity.id, state="done", text="simulated")
+        return Outcome(activity=activity.id, state="done", text="simulated", simulated=True)
     middle = activity.footprint.representative_point()
     cloud = draw_cloud_fraction(middle.x, middle.y, activity.id, seed)
     return Outcome(
-        activity=activity.id, state="done", cloud=cloud, text="simulated", cloud_source=CLOUD_SOURCE
+        activity=activity.id,
+        state="done",
+        cloud=cloud,
+        text="simulated",
+        cloud_source=CLOUD_SOURCE,
+        simulated=True,
     )
 
 
@@ -129,14 +173,14 @@ def _checked(report: Sequence[Outcome], known: dict[str, Activity], work: UnitOf
     return list(report)
 
 
-def _apply(work: UnitOfWork, activity: Activity, outcome: Outcome, *, simulated: bool) -> Activity:
+def _apply(work: UnitOfWork, activity: Activity, outcome: Outcome) -> Activity:
     after = replace(
         activity,
         state=outcome.state,
         cloud=outcome.cloud,
         cloud_source=outcome.cloud_source if outcome.cloud is not None else "",
         outcome=outcome.text,
-        simulated=simulated,
+        simulated=outcome.simulated,
     )
     work.activities.put(after)
     return after

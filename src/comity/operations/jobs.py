@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from types import TracebackType
 from typing import Any, Literal, Protocol, Self, cast
 
-from comity.core import ComityError, Epoch, StateError
+from comity.core import ComityError, Epoch, origin
 from comity.operations.ports import Collection, Store, UnitOfWork
 
 JobState = Literal["queued", "running", "done", "failed", "cancelled"]
@@ -37,7 +37,8 @@ class Job:
     ``tenant``: whose it is, empty for the operator's own. ``key``: two jobs of one kind and key are one
     job. ``due``: not run before. ``runs``: how often it was claimed; the number of the present run is its
     fencing token. ``done`` of ``total`` units are finished, ``message`` says what is under way; ``revision``
-    grows with everything that changes. ``notes``: what it made so far, by name.
+    grows with everything that changes. ``notes``: what it made so far, by name, and ``origin``, what it was
+    added by (:func:`comity.core.origin`).
     """
 
     id: str
@@ -61,6 +62,12 @@ class Job:
     ended: Epoch | None = None
     revision: int = 0
     notes: Mapping[str, Any] = field(default_factory=dict)
+
+
+def where_from() -> dict[str, Any]:
+    """The notes that a job starts with."""
+    words = origin()
+    return {"origin": words} if words else {}
 
 
 class JobQueue(Protocol):
@@ -133,8 +140,12 @@ class JobQueue(Protocol):
         """Due again in ``retry_s``; a dead letter where that is None or the runs are used up."""
         ...
 
-    def release(self, job: Job, *, now: Epoch) -> Job:
-        """Hand a job back unfinished, due at once; this run does not count."""
+    def find(self, kind: str, tenant: str, key: str) -> Job | None:
+        """The job of this kind, tenant and key."""
+        ...
+
+    def release(self, job: Job, *, now: Epoch, retry_s: float = 0.0) -> Job:
+        """Hand a job back unfinished, due in ``retry_s``; this run does not count against the most."""
         ...
 
     def cancelled(self, job: Job, *, now: Epoch) -> Job:
@@ -174,6 +185,8 @@ class JobStore(Store, Protocol):
 
     def begin(self) -> JobWork: ...
 
+    def read(self) -> JobWork: ...
+
     def begin_jobs(self) -> JobTransaction: ...
 
 
@@ -188,18 +201,6 @@ class JobTransaction(Protocol):
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None: ...
-
-
-def not_ended(job: Job) -> None:
-    """Raises :class:`StateError` for a job that nothing can stop any more."""
-    if job.state in ENDED:
-        raise StateError(f"{job.id} is already {job.state}: there is nothing to cancel")
-
-
-def dead_letter(job: Job) -> None:
-    """Raises :class:`StateError` for a job that is not among the dead letters."""
-    if job.state != "failed":
-        raise StateError(f"{job.id} is {job.state}: only a failed job is queued again")
 
 
 class HeldStore:
@@ -217,6 +218,10 @@ class HeldStore:
     def begin(self) -> UnitOfWork:
         """A new transaction, of a job that is still this worker's."""
         return cast(UnitOfWork, _HeldWork(self._store.begin(), self._job, self._noted))
+
+    def read(self) -> UnitOfWork:
+        """One moment of the state: nothing is written, so nothing is held."""
+        return self._store.read()
 
 
 class _HeldWork:

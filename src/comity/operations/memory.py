@@ -21,6 +21,7 @@ from comity.operations.records import (
     Order,
     PlanRecord,
 )
+from comity.operations.saved_searches import SavedSearch, SearchMatch
 from comity.services import OrderTask
 
 R = TypeVar("R")
@@ -52,15 +53,21 @@ class MemoryCollection(Generic[R]):
             if all(getattr(record, name) == value for name, value in equal.items())
         ]
 
-    def page(self, limit: int, *, before: str | None = None, **equal: str) -> list[R]:
-        """At most ``limit`` of them, newest first, added before the record ``before``."""
+    def page(
+        self, limit: int, *, before: str | None = None, after: str | None = None, **equal: str
+    ) -> list[R]:
+        """At most ``limit`` of them, newest first, before ``before`` or next after ``after``."""
         ids = list(self.records)
+        for named in (before, after):
+            if named is not None:
+                self.get(named)
         if before is not None:
-            self.get(before)
             ids = ids[: ids.index(before)]
+        if after is not None:
+            ids = ids[ids.index(after) + 1 :]
         found = [self.records[id] for id in reversed(ids)]
         fit = [r for r in found if all(getattr(r, name) == value for name, value in equal.items())]
-        return fit[:limit]
+        return fit[:limit] if after is None else fit[max(0, len(fit) - limit) :]
 
 
 class MemoryStore:
@@ -78,6 +85,7 @@ class MemoryStore:
         """Another store that starts with the same records."""
         other = MemoryStore()
         vars(other._state).update({name: _snapshot(value) for name, value in vars(self._state).items()})
+        other._state.archive = self._state.archive.copy(other._state._item_state)
         return other
 
     @classmethod
@@ -98,6 +106,10 @@ class MemoryStore:
         """A new transaction."""
         return self._state
 
+    def read(self) -> _MemoryWork:
+        """The state as it is."""
+        return self._state
+
 
 class _MemoryWork:
     def __init__(self) -> None:
@@ -114,6 +126,8 @@ class _MemoryWork:
         self.verdicts: MemoryCollection[Verdict] = MemoryCollection("verdict")
         self.asked: MemoryCollection[Asked] = MemoryCollection("asked", "request")
         self.searches: MemoryCollection[OpportunitySearch] = MemoryCollection("search")
+        self.saved_searches: MemoryCollection[SavedSearch] = MemoryCollection("saved search")
+        self.matches: MemoryCollection[SearchMatch] = MemoryCollection("match")
         self.archive = MemoryArchive(self._item_state)
         self._programme: Programme | None = None
         self._ledger = Ledger()

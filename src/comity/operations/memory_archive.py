@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import secrets
 from collections.abc import Callable, Iterable
+from itertools import islice
 from typing import Any
 
 from comity.core import UnknownIdError
@@ -10,8 +12,10 @@ from comity.operations.archive import (
     ArchiveItem,
     Extent,
     FoundItem,
+    Lot,
     Page,
     Search,
+    Wanted,
     fits,
     item_bounds,
 )
@@ -23,11 +27,16 @@ class MemoryArchive:
     def __init__(self, state: Callable[[str], str | None]) -> None:
         self._state = state
         self.items: dict[tuple[str, str], tuple[int, ArchiveItem]] = {}
+        self._lots: dict[Lot, int] = {}
+        self._settled: set[tuple[str, str]] = set()
+        self._secret = secrets.token_hex(32)
 
-    def copy(self) -> MemoryArchive:
-        """Another that holds the same items."""
-        other = MemoryArchive(self._state)
+    def copy(self, state: Callable[[str], str | None] | None = None) -> MemoryArchive:
+        """Another that holds the same items; ``state``: of an item's record, where another tells it."""
+        other = MemoryArchive(state or self._state)
         other.items = dict(self.items)
+        other._lots, other._settled = dict(self._lots), set(self._settled)
+        other._secret = self._secret
         return other
 
     def put(self, items: Iterable[ArchiveItem]) -> None:
@@ -36,14 +45,43 @@ class MemoryArchive:
             key = item.collection, item.id
             number = self.items[key][0] if key in self.items else len(self.items) + 1
             self.items[key] = number, item
+            self._settled.discard(key)
 
     def digests(self) -> dict[tuple[str, str], str]:
         """Every indexed item with the digest of its file."""
-        return {key: item.digest for key, (_, item) in self.items.items()}
+        return {key: item.digest for key, (_, item) in self.items.items() if item.lot is None}
+
+    def lot(self, lot: Lot) -> int:
+        """The number of a lot."""
+        return self._lots.setdefault(lot, len(self._lots) + 1)
+
+    def lots(self) -> dict[int, Lot]:
+        """Every lot by number."""
+        return {number: lot for lot, number in self._lots.items()}
+
+    def unlisted(self, wanted: Iterable[Wanted], limit: int) -> list[ArchiveItem]:
+        """Accepted items that are wanted and were not looked at yet."""
+        asked = list(wanted)
+        found = (
+            item
+            for key, (_, item) in self.items.items()
+            if item.lot is None and item.record is not None and key not in self._settled
+            and self._state(item.record) == "accepted" and any(_is_wanted(item, one) for one in asked)
+        )  # fmt: skip
+        return list(islice(found, limit))
+
+    def settle(self, items: Iterable[ArchiveItem]) -> None:
+        """Note of delivered items that they were looked at."""
+        self._settled |= {(item.collection, item.id) for item in items}
+
+    def secret(self) -> str:
+        """What names for sale are made with."""
+        return self._secret
 
     def clear(self) -> None:
         """Forget all items."""
         self.items.clear()
+        self._settled.clear()
 
     def search(self, search: Search) -> Page:
         """The items that fulfil everything asked."""
@@ -68,24 +106,37 @@ class MemoryArchive:
             next=search.token(values, page[-1][0]) if more else None,
         )
 
-    def get(self, collection: str, id: str, *, owner: str | None) -> FoundItem:
+    def get(self, collection: str, id: str, *, owner: str | None, listed: bool = False) -> FoundItem:
         """One item of this owner; raises :class:`UnknownIdError`."""
         found = self.items.get((collection, id))
-        if found is None or owner not in (None, found[1].owner):
+        if found is None or owner not in (None, found[1].owner) or (found[1].lot is not None) != listed:
             raise UnknownIdError("item", id)
         return self._found(found[1])
 
-    def extents(self, *, owner: str | None) -> list[Extent]:
-        """Every collection with items of this owner, by name."""
+    def extents(self, *, owner: str | None, lots: Iterable[int] | None = None) -> list[Extent]:
+        """Every collection with items of this owner, or with some in these lots, by name."""
         groups: dict[str, list[ArchiveItem]] = {}
+        wanted: set[int | None] = {None} if lots is None else set(lots)
         for _, item in self.items.values():
-            if owner in (None, item.owner):
+            if owner in (None, item.owner) and item.lot in wanted:
                 groups.setdefault(item.collection, []).append(item)
         return [_extent(name, items) for name, items in sorted(groups.items())]
 
     def _found(self, item: ArchiveItem) -> FoundItem:
         state = None if item.record is None else self._state(item.record)
         return FoundItem(item=item, state=state or "accepted")
+
+
+def _is_wanted(item: ArchiveItem, wanted: Wanted) -> bool:
+    told = item.facts()
+    end = told["end_us"]
+    return (
+        item.collection == wanted.product
+        and told["platform"] in wanted.platforms
+        and item.owner not in wanted.not_of
+        and isinstance(end, int)
+        and end <= wanted.until_us
+    )
 
 
 def _by(column: str) -> Callable[[tuple[int, ArchiveItem]], Any]:

@@ -5,28 +5,20 @@ from __future__ import annotations
 import threading
 from collections import Counter
 from collections.abc import Iterable, Mapping
-from dataclasses import replace
 from types import TracebackType
 from typing import Any, Self
 
 from comity.core import Epoch, UnknownIdError
 from comity.operations.buckets import Bucket
 from comity.operations.events import Event, item_event, order_events
-from comity.operations.jobs import (
-    MOST_RUNS,
-    Job,
-    JobCancelledError,
-    JobState,
-    LeaseLostError,
-    dead_letter,
-    not_ended,
-)
+from comity.operations.job_changes import JobChanges, changed
+from comity.operations.jobs import MOST_RUNS, Job, JobState, where_from
 from comity.operations.memory import MemoryCollection, MemoryStore
 from comity.operations.records import ItemRecord, Order
 from comity.operations.webhooks import Webhook
 
 
-class MemoryJobs:
+class MemoryJobs(JobChanges):
     """A :class:`comity.operations.JobQueue` over a dict."""
 
     def __init__(self) -> None:
@@ -45,31 +37,22 @@ class MemoryJobs:
         most_runs: int = MOST_RUNS,
     ) -> Job:
         """A new job, or the one of the same kind, tenant and key."""
-        if key:
-            for job in self.records.values():
-                if (job.kind, job.tenant, job.key) == (kind, tenant, key):
-                    return job
+        if key and (known := self.find(kind, tenant, key)) is not None:
+            return known
         self._number += 1
         id = f"job-{self._number:04d}"
-        return self._keep(
-            Job(
-                id=id,
-                kind=kind,
-                tenant=tenant,
-                key=key or id,
-                payload=dict(payload),
-                state="queued",
-                created=now,
-                due=due or now,
-                most_runs=most_runs,
-                revision=-1,
-            )
+        self.records[id] = Job(
+            id=id,
+            kind=kind,
+            tenant=tenant,
+            key=key or id,
+            payload=dict(payload),
+            notes=where_from(),
+            state="queued",
+            created=now,
+            due=due or now,
+            most_runs=most_runs,
         )
-
-    def get(self, id: str) -> Job:
-        """Raises :class:`UnknownIdError`."""
-        if id not in self.records:
-            raise UnknownIdError("job", id)
         return self.records[id]
 
     def list(
@@ -97,81 +80,17 @@ class MemoryJobs:
         """The job longest due that nobody holds."""
         wanted = frozenset(kinds)
         for job in sorted(self.records.values(), key=lambda each: each.due):
-            if job.kind not in wanted or job.due > now:
-                continue
             lapsed = job.state == "running" and job.lease_until is not None and job.lease_until <= now
-            if lapsed and (job.runs >= job.most_runs or job.cancel_asked):
-                self._keep(lapse(job, now))
-            elif job.state == "queued" or lapsed:
-                return self._keep(
-                    replace(job, state="running", worker=worker, lease_until=now + lease_s, runs=job.runs + 1)
-                )
+            if job.kind not in wanted or job.due > now or not (job.state == "queued" or lapsed):
+                continue
+            if (taken := self._take(job, worker, now=now, lease_s=lease_s)) is not None:
+                return taken
         return None
 
-    def beat(
-        self, job: Job, *, now: Epoch, lease_s: float, progress: tuple[float, float, str] | None = None
-    ) -> Job:
-        """Renew the lease and tell progress."""
-        mine = replace(self._mine(job), lease_until=now + lease_s)
-        if progress is not None:
-            done, total, message = progress
-            mine = replace(mine, done=done, total=total, message=message)
-        return self._keep(mine)
-
-    def hold(self, job: Job) -> Job:
-        """The job as it is."""
-        mine = self._mine(job)
-        if mine.cancel_asked:
-            raise JobCancelledError(f"{job.id} was cancelled")
-        return mine
-
-    def note(self, job: Job, name: str, value: Any) -> None:
-        """Remember what this job made."""
-        mine = self._mine(job)
-        self._keep(replace(mine, notes={**mine.notes, name: value}))
-
-    def finish(self, job: Job, *, now: Epoch, result: Mapping[str, Any]) -> Job:
-        """Done."""
-        return self._end(job, now, state="done", result=dict(result), error="")
-
-    def fail(self, job: Job, *, now: Epoch, error: str, retry_s: float | None) -> Job:
-        """Due again, or a dead letter."""
-        if self._mine(job).cancel_asked:
-            return self.cancelled(job, now=now)
-        if retry_s is None or self._mine(job).runs >= job.most_runs:
-            return self._end(job, now, state="failed", error=error)
-        return self._keep(
-            replace(
-                self._mine(job), state="queued", due=now + retry_s, error=error, worker="", lease_until=None
-            )
-        )
-
-    def release(self, job: Job, *, now: Epoch) -> Job:
-        """Hand a job back."""
-        mine = self._mine(job)
-        if mine.cancel_asked:
-            return self.cancelled(job, now=now)
-        return self._keep(
-            replace(mine, state="queued", due=now, runs=mine.runs - 1, worker="", lease_until=None)
-        )
-
-    def cancelled(self, job: Job, *, now: Epoch) -> Job:
-        """The worker's answer to a cancellation."""
-        return self._end(job, now, state="cancelled")
-
-    def cancel(self, id: str, *, now: Epoch) -> Job:
-        """Cancel a job that waits; ask a running one to stop."""
-        job = self.get(id)
-        not_ended(job)
-        if job.state == "running":
-            return self._keep(replace(job, cancel_asked=True))
-        return self._keep(replace(job, state="cancelled", cancel_asked=True, ended=now))
-
-    def retry(self, id: str, *, now: Epoch) -> Job:
-        """Queue a dead letter again."""
-        job = self.get(id)
-        dead_letter(job)
-        return self._keep(replace(job, state="queued", due=now, most_runs=job.runs + MOST_RUNS, ended=None))
+    def find(self, kind: str, tenant: str, key: str) -> Job | None:
+        """The job of this kind, tenant and key."""
+        asked = (kind, tenant, key)
+        return next((j for j in self.records.values() if (j.kind, j.tenant, j.key) == asked), None)
 
     def counts(self) -> dict[tuple[str, JobState], int]:
         """How many jobs there are of each kind and state."""
@@ -188,27 +107,14 @@ class MemoryJobs:
             del self.records[id]
         return len(old)
 
-    def _mine(self, job: Job) -> Job:
-        kept = self.get(job.id)
-        if (kept.state, kept.worker, kept.runs) != ("running", job.worker, job.runs):
-            raise LeaseLostError(f"{job.id} is no longer held by {job.worker}: it is {kept.state}")
-        return kept
+    def _get(self, id: str, *, lock: bool = False) -> Job:
+        if id not in self.records:
+            raise UnknownIdError("job", id)
+        return self.records[id]
 
-    def _end(self, job: Job, now: Epoch, **changes: Any) -> Job:
-        return self._keep(replace(self._mine(job), worker="", lease_until=None, ended=now, **changes))
-
-    def _keep(self, job: Job) -> Job:
-        job = replace(job, revision=job.revision + 1)
-        self.records[job.id] = job
-        return job
-
-
-def lapse(job: Job, now: Epoch) -> Job:
-    """A job whose worker died on its last run, or after its cancellation was asked for."""
-    if job.cancel_asked:
-        return replace(job, state="cancelled", worker="", lease_until=None, ended=now)
-    text = f"its worker died {job.runs} times" if job.runs > 1 else "its worker died"
-    return replace(job, state="failed", error=text, worker="", lease_until=None, ended=now)
+    def _change(self, job: Job, *, quietly: bool = False, **changes: Any) -> Job:
+        self.records[job.id] = changed(job, quietly=quietly, **changes)
+        return self.records[job.id]
 
 
 class MemoryEvents:
@@ -325,6 +231,10 @@ class MemoryJobStore:
 
     def begin(self) -> MemoryJobWork:
         """A new transaction."""
+        return MemoryJobWork(self)
+
+    def read(self) -> MemoryJobWork:
+        """The state as it is."""
         return MemoryJobWork(self)
 
     def begin_jobs(self) -> _QueueOnly:

@@ -4,11 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
-from decimal import Decimal
 
-import shapely
-
-from comity.access import ImagingWindow
 from comity.commerce import (
     Quote,
     asked_quantity,
@@ -27,19 +23,21 @@ from comity.core import (
     ThreadExecutor,
     silent,
 )
-from comity.fleet import Customer, Instrument, PriceUnit, Programme, Request, Spacecraft, Target, area_km2
+from comity.fleet import Customer, Instrument, Programme, Request, Spacecraft, Target, area_km2
+from comity.operations.feasible import feasible_quantity
 from comity.operations.licences import deliverable, licence_decisions
-from comity.operations.ports import Store
+from comity.operations.ports import Store, UnitOfWork
 from comity.operations.records import OpportunitySet, Order, OrderStatus, OrderStatusCode
 from comity.operations.settlement import book, credit_rest
-from comity.operations.sky import trajectories_of
-from comity.orbits import Trajectory
+from comity.operations.sky import TrajectorySource, elements_digest, trajectories_of
 from comity.services import OrderTask, service_of
 from comity.services.imaging import suitable_instruments
 
 #: The longest a request may last, and how far (km) strips of its narrowest swath may reach in all.
 MAX_REQUEST_S = 366 * 86_400.0
 MAX_SEARCH_KM = 50_000.0
+#: How long the delivery of an order of the archive is tried before it is given up and credited.
+ARCHIVE_DELIVERY_S = 7 * 86_400.0
 #: Statuses from which nothing follows.
 FINAL: frozenset[OrderStatusCode] = frozenset(
     {"rejected", "completed", "cancelled", "user_cancelled", "expired", "failed"}
@@ -195,14 +193,14 @@ def find_opportunities(
     *,
     now: Epoch,
     executor: Executor | None = None,
-    trajectories: Mapping[int, Trajectory] | None = None,
+    trajectories: TrajectorySource | None = None,
     progress: Progress = silent,
 ) -> OpportunitySet:
     """Find (or read again) the windows of a request from ``now`` to its end, and keep them.
 
-    ``trajectories``: NORAD id → trajectory of the programme's spacecraft, where they are at hand.
+    ``trajectories``: gives those of the programme's spacecraft, where they are at hand.
     """
-    with store.begin() as work:
+    with store.read() as work:
         programme, request = work.programme(), work.requests.get(request_id)
         known = work.opportunities.all(request=request_id)
     if request.interval.end <= now:
@@ -214,7 +212,7 @@ def find_opportunities(
     windows = service_of(request.product.service).find(
         programme,
         request,
-        trajectories_of(programme) if trajectories is None else trajectories,
+        trajectories_of(programme) if trajectories is None else trajectories(programme, now),
         interval,
         executor=executor or ThreadExecutor(),
         progress=progress,
@@ -232,77 +230,75 @@ def find_opportunities(
     return found
 
 
-def elements_digest(programme: Programme) -> str:
-    """Which element sets a programme has: other windows follow from other elements."""
-    return "/".join(f"{n}@{e.epoch.iso(3)}" for n, e in sorted(programme.elements.items()))
-
-
 def make_quote(
     store: Store,
     request_id: str,
     *,
     now: Epoch,
     executor: Executor | None = None,
-    trajectories: Mapping[int, Trajectory] | None = None,
+    trajectories: TrajectorySource | None = None,
     progress: Progress = silent,
+    once: bool = False,
 ) -> Quote:
     """Decide the licences, find the opportunities, price what is left, and keep the offer.
 
-    ``trajectories``: as in :func:`find_opportunities`.
+    ``trajectories``: as in :func:`find_opportunities`. ``once``: where the request has been quoted meanwhile,
+    that quote is given instead.
     """
     found = find_opportunities(
         store, request_id, now=now, executor=executor, trajectories=trajectories, progress=progress
     )
-    with store.begin() as work:
+    with store.read() as work:
         programme, request = work.programme(), work.requests.get(request_id)
-        decisions = licence_decisions(programme, request, now)
-        unit = price_of(programme.price_book, request.product.id).unit
-        allowed = {d.inputs.target for d in decisions if d.effect != "refuse"}
-        ahead = [w for w in found.windows if (w.interval.start if w.whole else w.interval.end) > now]
+    decisions = licence_decisions(programme, request, now)
+    unit = price_of(programme.price_book, request.product.id).unit
+    allowed = {d.inputs.target for d in decisions if d.effect != "refuse"}
+    ahead = [w for w in found.windows if (w.interval.start if w.whole else w.interval.end) > now]
+    feasible = {
+        target.id: feasible_quantity(unit, request, target, ahead)
+        for target in request.targets
+        if target.id in allowed
+    }
+    with store.begin() as work:
+        if once and (earlier := work.quotes.all(request=request_id)):
+            return earlier[0]
         quote = quote_request(
             programme.price_book,
             request,
             decisions,
             quote_id=work.next_id("quote"),
             now=now,
-            feasible={
-                target.id: _feasible(unit, request, target, ahead)
-                for target in request.targets
-                if target.id in allowed
-            },
+            feasible=feasible,
         )
         work.quotes.put(quote)
         return quote
 
 
-def _feasible(
-    unit: PriceUnit, request: Request, target: Target, windows: Sequence[ImagingWindow]
-) -> Decimal | int:
-    """How much of a target there are windows for: periods with one, or km² under their footprints."""
-    period = request.product.repeat_s or request.interval.duration_s
-    periods: dict[int, list[ImagingWindow]] = {}
-    for window in windows:
-        if window.target.split("/strip-")[0] == target.id:
-            number = int((window.interval.start - request.interval.start) // period)
-            periods.setdefault(number, []).append(window)
-    if unit != "km2":
-        return len(periods)
-    seen = (shapely.union_all([w.footprint for w in mine]) for mine in periods.values())
-    feasible = sum((Decimal(area_km2(each.intersection(target.geometry))) for each in seen), Decimal(0))
-    return min(asked_quantity(unit, request, target), feasible)
-
-
-def place_order(store: Store, quote_id: str, *, now: Epoch) -> Order:
+def place_order(store: Store, quote_id: str, *, now: Epoch, again: bool = False) -> Order:
     """Make a quote binding: reserve its price, and open its tasks for planning.
 
-    Raises :class:`StateError` when the quote has expired, has nothing to order or was ordered before.
+    ``again``: the same try may have come before, and its order is given then. Raises :class:`StateError` when
+    the quote has expired, has nothing to order or was ordered before.
     """
-    with store.begin() as work:
+    with store.read() as work:
         programme, quote = work.programme(), work.quotes.get(quote_id)
+        request = work.requests.get(quote.request)
+    # The quote charges what there were windows for; a task's worth is that of all of it.
+    targets = {target.id: target for target in request.targets}
+    values = {
+        line.target: float((line.base + line.surcharge + line.minimum_part).amount)
+        * max(1.0, float(asked_quantity(line.unit, request, targets[line.target]) / line.quantity))
+        for line in quote.lines
+    }
+    allowed = deliverable(programme, request, quote)
+    with store.begin() as work:
         earlier = work.orders.all(quote=quote_id)
+        if earlier and again:
+            return earlier[0]
         if earlier:
             raise StateError(f"{quote_id} is already ordered as {earlier[0].id}")
-        request = work.requests.get(quote.request)
+        if request.acquisition is None:
+            _still_offered(quote, allowed)
         order_id = work.next_id("order")
         billing = open_billing(quote, order=order_id, at=now)
         work.billings.put(billing)
@@ -316,21 +312,46 @@ def place_order(store: Store, quote_id: str, *, now: Epoch) -> Order:
             created=now,
             statuses=(OrderStatus(at=now, code="received"),),
         )
-        targets = {target.id: target for target in request.targets}
-        # The quote charges what there were windows for; a task's worth is that of all of it.
-        values = {
-            line.target: float((line.base + line.surcharge + line.minimum_part).amount)
-            * max(1.0, float(asked_quantity(line.unit, request, targets[line.target]) / line.quantity))
-            for line in quote.lines
-        }
-        for task in service_of(request.product.service).tasks(
-            order_id, request, values, deliverable(programme, request, quote)
-        ):
-            work.tasks.put(_with_refusal(task, quote))
+        if request.acquisition is not None:
+            work.tasks.put(_archived_task(work, order_id, request, quote, values, now))
+        else:
+            for task in service_of(request.product.service).tasks(order_id, request, values, allowed):
+                work.tasks.put(_with_refusal(task, quote))
         left_out = f"; {len(quote.not_offered)} targets not offered" if quote.not_offered else ""
         order = advance(order, now, "accepted", None, f"{len(quote.lines)} targets ordered{left_out}")
         work.orders.put(order)
         return order
+
+
+def _archived_task(
+    work: UnitOfWork, order_id: str, request: Request, quote: Quote, values: Mapping[str, float], now: Epoch
+) -> OrderTask:
+    """The one task of an order of the archive: acquired already, to be delivered."""
+    activity, (line,) = work.activities.get(str(request.acquisition)), quote.lines
+    return OrderTask(
+        id=f"{order_id}/1",
+        order=order_id,
+        target=line.target,
+        interval=Interval(now, now + ARCHIVE_DELIVERY_S),
+        value=values[line.target],
+        max_cloud=1.0,
+        cell_points=(),
+        cell_weights=(),
+        got=(),
+        deliver_gsd_m={f"{activity.spacecraft}/{activity.instrument}": line.deliver_gsd_m},
+        state="acquired",
+    )
+
+
+def _still_offered(quote: Quote, offered: Mapping[str, Mapping[str, float]]) -> None:
+    """Raises :class:`StateError` where all who could fly a target of the quote have left since."""
+    could = {decision.inputs.target for decision in quote.decisions if decision.effect != "refuse"}
+    gone = sorted(line.target for line in quote.lines if line.target in could and not offered[line.target])
+    if gone:
+        raise StateError(
+            f"{quote.id} cannot be ordered any more: whoever offered {', '.join(gone[:5])} has withdrawn "
+            "from the programme since; ask for a new quote"
+        )
 
 
 def _with_refusal(task: OrderTask, quote: Quote) -> OrderTask:
@@ -343,14 +364,17 @@ def _with_refusal(task: OrderTask, quote: Quote) -> OrderTask:
     return task
 
 
-def cancel_order(store: Store, order_id: str, *, now: Epoch, reason: str = "") -> Order:
+def cancel_order(store: Store, order_id: str, *, now: Epoch, reason: str = "", again: bool = False) -> Order:
     """The customer's cancellation: planned activities are dropped, what is not delivered is credited.
 
-    Items already delivered stay and are charged when accepted. Raises :class:`StateError` for an
-    order that has ended.
+    Items already delivered stay and are charged when accepted. ``again``: the same try may have come before;
+    an order that the customer has cancelled is given as it is. Raises :class:`StateError` for an order that
+    has ended.
     """
     with store.begin() as work:
         order = work.orders.get(order_id)
+        if again and order.status == "user_cancelled":
+            return order
         if order.status in FINAL:
             raise StateError(f"{order_id} is already {order.status}: there is nothing to cancel")
         text = reason or "cancelled by the customer"

@@ -71,11 +71,18 @@ def approve_plan(store: Store, plan_id: str, *, now: Epoch, by: str, reason: str
             order = work.orders.get(order_id)
             if order.status == "scheduled":
                 work.orders.put(advance(order, now, "tasked", None, f"{plan_id} approved"))
-        verdict = Verdict(
-            id=work.next_id("verdict"), plan=plan_id, decision="approved", by=by, reason=reason, at=now
-        )
-        work.verdicts.put(verdict)
-        return verdict
+        return approved(work, plan_id, now=now, by=by, reason=reason)
+
+
+def approved(work: UnitOfWork, plan_id: str, *, now: Epoch, by: str, reason: str) -> Verdict:
+    """The plan's approval: the one it has, or a new one."""
+    if given := work.verdicts.all(plan=plan_id):
+        return given[0]
+    verdict = Verdict(
+        id=work.next_id("verdict"), plan=plan_id, decision="approved", by=by, reason=reason, at=now
+    )
+    work.verdicts.put(verdict)
+    return verdict
 
 
 def newest_plan(work: UnitOfWork) -> PlanRecord | None:
@@ -95,26 +102,42 @@ def withhold(
     now: Epoch,
     by: str,
     plan: str | None = None,
+    id: str | None = None,
 ) -> Withheld:
     """Keep an asset of ``partner`` out of every plan over ``interval``.
 
     What was planned on it then and has not begun is dropped; its orders say so, and the next plan looks
-    for another way. Raises :class:`UnknownIdError` for an asset that is not the partner's, and
-    :class:`InputError` for an interval that is over or too long.
+    for another way. ``id``: its name; one that is there already is given as it is. Raises
+    :class:`UnknownIdError` for an asset that is not the partner's, and :class:`InputError` for an interval
+    that is over or too long.
     """
     with store.begin() as work:
-        return _withhold(work, partner, kind, asset, interval, reason, now, by, plan)
+        if id is not None and (earlier := _named(work, partner, id)):
+            return earlier[0]
+        id = id or work.next_id("withheld")
+        return _withhold(work, id, partner, kind, asset, interval, reason, now, by, plan)
 
 
 def veto(
-    store: Store, plan_id: str, activities: Sequence[str], *, partner: str, reason: str, now: Epoch, by: str
+    store: Store,
+    plan_id: str,
+    activities: Sequence[str],
+    *,
+    partner: str,
+    reason: str,
+    now: Epoch,
+    by: str,
+    id: str | None = None,
 ) -> list[Withheld]:
     """Withhold a partner's own assets while these activities of a plan would use them: all or none.
 
-    A downlink is vetoed by the owner of its station, or of its spacecraft.
+    A downlink is vetoed by the owner of its station, or of its spacecraft. ``id``: what the names of what is
+    withheld begin with; a veto of that name is given as it is.
     """
     with store.begin() as work:
         work.plans.get(plan_id)
+        if id is not None and (earlier := _named(work, partner, id)):
+            return earlier
         programme = work.programme()
         kept: list[Withheld] = []
         for name in dict.fromkeys(activities):
@@ -129,8 +152,17 @@ def veto(
                     f"{name} is {activity.state} from {activity.interval.start}: too late for a veto"
                 )
             kind, asset = owned
-            kept.append(_withhold(work, partner, kind, asset, activity.interval, reason, now, by, plan_id))
+            own = f"{id}-{len(kept) + 1}" if id is not None else work.next_id("withheld")
+            kept.append(
+                _withhold(work, own, partner, kind, asset, activity.interval, reason, now, by, plan_id)
+            )
         return kept
+
+
+def _named(work: UnitOfWork, partner: str, id: str) -> list[Withheld]:
+    """What a try that came before has withheld under this name."""
+    mine = work.withheld.all(partner=partner)
+    return [each for each in mine if each.id == id or each.id.startswith(f"{id}-")]
 
 
 def lift(store: Store, withheld_id: str, *, partner: str, now: Epoch) -> Withheld:
@@ -138,7 +170,7 @@ def lift(store: Store, withheld_id: str, *, partner: str, now: Epoch) -> Withhel
     with store.begin() as work:
         found = work.withheld.get(withheld_id)
         if found.partner != partner:
-            raise UnknownIdError("withheld asset", withheld_id)
+            raise UnknownIdError("withheld", withheld_id)
         if found.lifted is None:
             found = replace(found, lifted=now)
             work.withheld.put(found)
@@ -160,6 +192,7 @@ def _covers(withheld: Withheld, activity: Activity) -> bool:
 
 def _withhold(
     work: UnitOfWork,
+    id: str,
     partner: str,
     kind: AssetKind,
     asset: str,
@@ -181,7 +214,7 @@ def _withhold(
             f"{MAX_WITHHELD_S / 86_400:.0f}"
         )
     made = Withheld(
-        id=work.next_id("withheld"),
+        id=id,
         partner=partner,
         kind=kind,
         asset=asset,

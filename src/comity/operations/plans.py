@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from math import radians
 
 import numpy as np
@@ -14,17 +14,16 @@ from comity.core import (
     Executor,
     Interval,
     Progress,
-    StateError,
     ThreadExecutor,
     silent,
+    span,
 )
-from comity.fleet import Programme, Request
-from comity.imagery import clear_probability
-from comity.operations.licences import image_decision, may_image
-from comity.operations.orders import FINAL, advance, elements_digest, find_opportunities
-from comity.operations.oversight import Withheld, with_withheld
+from comity.operations.licences import image_decision
+from comity.operations.orders import advance
+from comity.operations.oversight import with_withheld
 from comity.operations.ports import Store, UnitOfWork
 from comity.operations.records import Activity, PlanRecord
+from comity.operations.situation import Situation, cancelled_since, ready_situation
 from comity.operations.sky import contact_windows
 from comity.planning import (
     Contact,
@@ -38,35 +37,10 @@ from comity.planning import (
     Task,
     check,
 )
-from comity.services import Candidate, OrderTask, service_of
+from comity.services import Candidate, OrderTask
 
-#: After the last acquisition may end, contacts are still planned for this long, to bring it down.
-DOWNLINK_TAIL_S = 12 * 3600.0
 #: Room on either side of an activity that stays as it is, for the turn to or from it.
 FIXED_MARGIN_S = 120.0
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Situation:
-    """What planning starts from, read in one transaction.
-
-    ``tasks``: what is open, areas as if what has begun had succeeded. ``fixed``: activities that nothing
-    may overlap, because they have begun or are over. ``waiting``: acquisitions aboard that no fixed
-    downlink brings. ``superseded``: what the new plan replaces. ``outdated``: requests whose windows
-    were found with other elements than the programme now has. ``withheld``: what owners keep for themselves.
-    """
-
-    programme: Programme
-    requests: Mapping[str, Request]
-    tasks: tuple[OrderTask, ...]
-    candidates: tuple[Candidate, ...]
-    fixed: tuple[Activity, ...]
-    waiting: tuple[Activity, ...]
-    superseded: tuple[Activity, ...]
-    outdated: tuple[str, ...]
-    revision: tuple[str, ...]
-    horizon: Interval
-    withheld: tuple[Withheld, ...] = ()
 
 
 def make_plan(
@@ -82,123 +56,22 @@ def make_plan(
     """Plan every open task from ``now`` on, keep the plan, and drop what it replaces.
 
     What has begun stays; later activities of earlier plans are dropped and planned anew. The plan is
-    checked independently before it is kept, and nothing is stored until then. Raises :class:`StateError`
-    when nothing is open, or another process changed the orders meanwhile.
+    checked independently before it is kept, and nothing is stored until then. Orders that came meanwhile wait
+    for the next plan; what was planned for one that was cancelled meanwhile is dropped at once. Raises
+    :class:`StateError` when nothing is open, or when what the plan stands on changed otherwise.
     """
-    situation = ready_situation(store, now, executor=executor, progress=progress)
-    problem = problem_of(situation, executor or ThreadExecutor())
-    solution = (solver or CpSatSolver()).solve(
-        problem, seed=seed, stop=stop or Stop(wall_s=30.0), progress=progress
-    )
+    with span("read what is to be planned"):
+        situation = ready_situation(store, now, executor=executor, progress=progress)
+        problem = problem_of(situation, executor or ThreadExecutor())
+    with span("solve", tasks=len(problem.tasks), opportunities=len(problem.opportunities)):
+        solution = (solver or CpSatSolver()).solve(
+            problem, seed=seed, stop=stop or Stop(wall_s=30.0), progress=progress
+        )
     if violations := check(problem, solution):
         raise ComityError(f"the solver's plan breaks {len(violations)} constraints: {violations[0]}")
     with store.begin() as work:
-        if _revision(work) != situation.revision:
-            raise StateError("orders or plans changed while the plan was made: make it again")
-        return _keep(work, situation, problem, solution, now)
-
-
-def ready_situation(
-    store: Store, now: Epoch, *, executor: Executor | None = None, progress: Progress = silent
-) -> Situation:
-    """:func:`read_situation`, with windows found anew where they are of other elements."""
-    situation = read_situation(store, now)
-    for request in situation.outdated:
-        find_opportunities(store, request, now=now, executor=executor, progress=progress)
-    return read_situation(store, now) if situation.outdated else situation
-
-
-def read_situation(store: Store, now: Epoch) -> Situation:
-    """Everything that planning from ``now`` stands on."""
-    with store.begin() as work:
-        programme = work.programme()
-        orders = {o.id: o for o in work.orders.all() if o.status not in FINAL}
-        by_id = {r.id: r for r in work.requests.all()}
-        requests = {order.id: by_id[order.request] for order in orders.values()}
-        activities = [a for a in work.activities.all() if a.state in ("planned", "done")]
-        running = [a for a in activities if a.state == "planned" and a.interval.start < now]
-        open_tasks = _still_wanted(
-            (
-                task
-                for task in work.tasks.all()
-                if task.order in orders and task.state in ("open", "planned") and task.interval.end > now
-            ),
-            running,
-        )
-        known = {s.request: s for s in work.opportunities.all()}
-        withheld = tuple(each for each in work.withheld.all() if each.lifted is None)
-        revision = _revision(work)
-    digest = elements_digest(programme)
-    windows = {request: found.windows for request, found in known.items() if found.elements == digest}
-    aboard = any(a.kind == "acquisition" and a.received_by is None for a in activities)
-    if not open_tasks and not aboard:
-        waits = f"{len(running)} activities await their outcome: execute first" if running else ""
-        raise StateError(f"nothing to plan: no order has an open task; {waits or 'order a quote first'}")
-    end = max((task.interval.end for task in open_tasks), default=now)
-    horizon = Interval(now, max(end, now + 1))
-    found: list[Candidate] = []
-    for order in orders.values():
-        request = requests[order.id]
-        mine = [task for task in open_tasks if task.order == order.id]
-        if mine:
-            service = service_of(request.product.service)
-            seen = windows.get(request.id, ())
-            found.extend(
-                candidate
-                for candidate in service.candidates(programme, mine, seen, horizon, _clear_sky)
-                if may_image(programme, request, candidate.window, candidate.look, now)
-            )
-    over = [a for a in activities if a.state == "done" and a.interval.end > now]
-    coming = {name for a in running for name in a.carries}
-    return Situation(
-        programme=programme,
-        requests=requests,
-        tasks=tuple(open_tasks),
-        candidates=tuple(found),
-        fixed=(*running, *over),
-        waiting=tuple(
-            a
-            for a in activities
-            if a.kind == "acquisition"
-            and a.id not in coming
-            and ((a.state == "done" and a.received_by is None) or a in running)
-        ),
-        superseded=tuple(a for a in activities if a.state == "planned" and a.interval.start >= now),
-        outdated=tuple(sorted({requests[task.order].id for task in open_tasks} - set(windows))),
-        revision=revision,
-        horizon=Interval(now, horizon.end + DOWNLINK_TAIL_S),
-        withheld=withheld,
-    )
-
-
-def _still_wanted(tasks: Iterable[OrderTask], running: Iterable[Activity]) -> list[OrderTask]:
-    """Tasks less what acquisitions bring that have begun and await their outcome."""
-    under_way: dict[str, set[int]] = {}
-    for activity in running:
-        if activity.task is not None:
-            under_way.setdefault(activity.task, set()).update(activity.cells)
-    wanted = []
-    for task in tasks:
-        if task.id in under_way:
-            task = replace(task, got=tuple(sorted({*task.got, *under_way[task.id]})))
-            if len(task.got) == len(task.cell_points):
-                continue  # so does a point, which has no cells
-        wanted.append(task)
-    return wanted
-
-
-def _clear_sky(lon_deg: float, lat_deg: float, max_cloud: float, /) -> float:
-    return float(clear_probability(lon_deg, lat_deg, max_cloud))
-
-
-def _revision(work: UnitOfWork) -> tuple[str, ...]:
-    """Changes whenever orders, their tasks or activities do."""
-    return (
-        *(f"{t.id}:{t.state}:{t.tries}:{t.got}" for t in work.tasks.all()),
-        *(f"{o.id}:{o.status}" for o in work.orders.all()),
-        *(f"{a.id}:{a.state}" for a in work.activities.all()),
-        *(f"{w.id}:{w.lifted}" for w in work.withheld.all()),
-    )
+        cancelled = cancelled_since(work, situation)
+        return _keep(work, situation, problem, solution, now, cancelled)
 
 
 def problem_of(situation: Situation, executor: Executor) -> Problem:
@@ -289,16 +162,26 @@ def _busy(
 
 
 def _keep(
-    work: UnitOfWork, situation: Situation, problem: Problem, solution: Solution, now: Epoch
+    work: UnitOfWork,
+    situation: Situation,
+    problem: Problem,
+    solution: Solution,
+    now: Epoch,
+    cancelled: frozenset[str],
 ) -> PlanRecord:
-    """Store the plan, its activities and what it says to every task and order."""
+    """Store the plan, its activities and what it says to every task and order that still wants it."""
     plan = PlanRecord(id=work.next_id("plan"), created=now, problem=problem, solution=solution)
     work.plans.put(plan)
     for activity in situation.superseded:
-        work.activities.put(replace(activity, state="dropped", outcome=f"replaced by {plan.id}"))
+        if work.activities.get(activity.id).state == "planned":  # else it was dropped meanwhile, and says why
+            work.activities.put(replace(activity, state="dropped", outcome=f"replaced by {plan.id}"))
     for activity in _activities(situation, plan):
+        if activity.task in cancelled:
+            activity = replace(activity, state="dropped", outcome="cancelled while it was planned")
         work.activities.put(activity)
-    tasks = _judge_tasks((work.tasks.get(task.id) for task in situation.tasks), solution)
+    tasks = _judge_tasks(
+        (work.tasks.get(task.id) for task in situation.tasks if task.id not in cancelled), solution
+    )
     for task in tasks:
         work.tasks.put(task)
     under_way = {activity.order for activity in situation.fixed if activity.state == "planned"}

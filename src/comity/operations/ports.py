@@ -24,6 +24,7 @@ from comity.services import OrderTask
 
 if TYPE_CHECKING:  # it stands on these ports itself
     from comity.operations.oversight import Verdict, Withheld
+    from comity.operations.saved_searches import SavedSearch, SearchMatch
 
 R = TypeVar("R")
 
@@ -43,10 +44,13 @@ class Collection(Protocol[R]):
         """Every record whose indexed columns equal the given values."""
         ...
 
-    def page(self, limit: int, *, before: str | None = None, **equal: str) -> list[R]:
+    def page(
+        self, limit: int, *, before: str | None = None, after: str | None = None, **equal: str
+    ) -> list[R]:
         """At most ``limit`` of those, newest first, that were added before the record ``before``.
 
-        Raises :class:`comity.core.UnknownIdError` where no record has that id.
+        With ``after`` instead, those that were added next after that record. Raises
+        :class:`comity.core.UnknownIdError` where no record has that id.
         """
         ...
 
@@ -80,6 +84,10 @@ class UnitOfWork(Protocol):
     def asked(self) -> Collection[Asked]: ...
     @property
     def searches(self) -> Collection[OpportunitySearch]: ...
+    @property
+    def saved_searches(self) -> Collection[SavedSearch]: ...
+    @property
+    def matches(self) -> Collection[SearchMatch]: ...
 
     @property
     def archive(self) -> ArchiveIndex: ...
@@ -114,11 +122,22 @@ class UnitOfWork(Protocol):
     ) -> None: ...
 
 
+class StoreError(ComityError):
+    """The database did not do what was asked: it is away, starting, or was locked for too long.
+
+    Whether a transaction that was just ending was kept is known to those who look again.
+    """
+
+
 class Store(Protocol):
     """Where the operator's state lives."""
 
     def begin(self) -> UnitOfWork:
-        """A new transaction."""
+        """A new transaction; raises :class:`StoreError` where the database does not answer."""
+        ...
+
+    def read(self) -> UnitOfWork:
+        """One moment of the state, to be read only: it waits for no other transaction."""
         ...
 
 

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import replace
 
-from comity.core import Epoch, Executor, InputError, StateError
+from comity.core import Epoch, Executor, InputError, Progress, StateError, silent
 from comity.fleet import Request
 from comity.operations.asked import Asked, OpportunitySearch, SearchStatus, SearchStatusCode
-from comity.operations.jobs import JobStore
+from comity.operations.jobs import Job, JobStore, JobWork
 from comity.operations.orders import find_opportunities
 from comity.operations.ports import Store
-from comity.orbits import Trajectory
+from comity.operations.sky import TrajectorySource
 
 #: The kind of job that runs a search.
 JOB = "search"
@@ -52,10 +51,12 @@ def run_search(
     *,
     now: Epoch,
     executor: Executor | None = None,
-    trajectories: Mapping[int, Trajectory] | None = None,
+    trajectories: TrajectorySource | None = None,
+    progress: Progress = silent,
 ) -> OpportunitySearch:
     """Find what a search asks for; one that has ended is left as it is, one that was begun begins again.
 
+    ``trajectories``: as in :func:`comity.operations.find_opportunities`.
     What cannot be searched (no instrument suits, the interval is over) fails with its reason.
     """
     search = _advance(store, search_id, now, "in_progress")
@@ -63,7 +64,7 @@ def run_search(
         return search
     try:
         found = find_opportunities(
-            store, search.request, now=now, executor=executor, trajectories=trajectories
+            store, search.request, now=now, executor=executor, trajectories=trajectories, progress=progress
         )
     except (InputError, StateError) as error:
         return _advance(store, search_id, now, "failed", "not-possible", str(error))
@@ -78,6 +79,32 @@ def cancel_search(store: Store, search_id: str, *, now: Epoch, reason: str = "")
     if search.status != "cancelled":
         raise StateError(f"{search_id} is already {search.status}: there is nothing to cancel")
     return search
+
+
+def end_searches(store: JobStore, *, now: Epoch) -> tuple[str, ...]:
+    """End the searches whose job has ended without them: a dead letter fails its search, a cancelled job
+    cancels it. Their identifiers."""
+
+    def left(work: JobWork) -> list[tuple[OpportunitySearch, Job | None]]:
+        waiting = [s for status in ("received", "in_progress") for s in work.searches.all(status=status)]
+        pairs = [(search, work.jobs.find(JOB, search.customer, search.id)) for search in waiting]
+        return [(search, job) for search, job in pairs if job is None or job.state in ("failed", "cancelled")]
+
+    with store.read() as looked:
+        if not left(looked):
+            return ()
+    with store.begin() as work:
+        ended = left(work)
+        for search, job in ended:
+            if job is not None and job.state == "cancelled":
+                entry = SearchStatus(
+                    at=now, code="cancelled", reason_code="cancelled", reason_text="cancelled"
+                )
+            else:
+                text = f"given up after {job.runs} tries" if job is not None else "its job is not there"
+                entry = SearchStatus(at=now, code="failed", reason_code="given-up", reason_text=text)
+            work.searches.put(replace(search, statuses=(*search.statuses, entry)))
+    return tuple(search.id for search, _ in ended)
 
 
 def _advance(

@@ -73,6 +73,8 @@ def _quantity(work: UnitOfWork, item: ItemRecord, billing: Billing) -> Decimal:
     """
     task = work.tasks.get(item.task)
     line = billing.quote.line(task.target)
+    if work.requests.get(billing.quote.request).acquisition is not None:
+        return line.quantity  # out of the archive, whole
     if line.unit != "km2":
         others = [i for i in work.items.all(task=task.id, state="accepted") if i.id != item.id]
         return Decimal(0 if others else 1)

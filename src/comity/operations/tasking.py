@@ -11,6 +11,7 @@ from pathlib import Path
 from comity.core import Epoch, InputError, StateError, encode, read_text, write_text
 from comity.operations.execution import Outcome
 from comity.operations.orders import advance
+from comity.operations.oversight import approved
 from comity.operations.ports import Store
 from comity.operations.records import Activity
 
@@ -24,7 +25,7 @@ SCHEDULE_COLUMNS = (
 
 
 def export_plan(store: Store, folder: Path, *, now: Epoch) -> list[Path]:
-    """Write the planned activities under ``folder`` and mark their orders as tasked.
+    """Write the planned activities under ``folder``; that approves their plans and tasks their orders.
 
     ``tasking/SPACECRAFT.csv`` and ``.json``, ``schedules/STATION.csv`` and ``.json``; those of an earlier
     plan for others are removed, so that nobody flies them. Raises :class:`StateError` when nothing is
@@ -39,6 +40,8 @@ def export_plan(store: Store, folder: Path, *, now: Epoch) -> list[Path]:
             order = work.orders.get(order_id)
             if order.status == "scheduled":
                 work.orders.put(advance(order, now, "tasked", None, "commands exported"))
+        for plan in dict.fromkeys(a.plan for a in planned):
+            approved(work, plan, now=now, by="export", reason="commands exported")
     norad = {craft.id: craft.norad_id for craft in programme.spacecraft}
     files: list[Path] = []
     for name in dict.fromkeys(a.spacecraft for a in planned):

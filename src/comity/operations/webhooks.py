@@ -15,9 +15,10 @@ from dataclasses import dataclass, replace
 from typing import Any, Literal, Protocol, cast
 
 from comity.core import ComityError, Epoch, InputError, UnknownIdError
-from comity.operations.events import EVENT_KINDS, EventKind, EventLog
+from comity.operations.events import Event, EventKind, EventLog, kinds_for
 from comity.operations.jobs import Job, JobStore, JobWork
 from comity.operations.ports import Collection
+from comity.operations.subscriptions import check_room, kept_by, kept_one, take_in
 
 #: Pauses between the tries of a message (seconds), those Standard Webhooks recommends.
 WEBHOOK_PAUSES_S = (5.0, 300.0, 1_800.0, 7_200.0, 18_000.0, 36_000.0, 50_400.0, 72_000.0, 86_400.0)
@@ -93,6 +94,8 @@ class NoticeStore(JobStore, Protocol):
 
     def begin(self) -> NoticeWork: ...
 
+    def read(self) -> NoticeWork: ...
+
 
 def new_secret() -> str:
     """A fresh signing secret."""
@@ -113,15 +116,14 @@ def add_webhook(
     Its secret is in the answer and is not shown again. Raises :class:`InputError` for an unknown kind, too
     many webhooks, or a URL that may not be called.
     """
-    wanted = tuple(dict.fromkeys(kinds)) or EVENT_KINDS
+    offered = kinds_for(tenant)
+    wanted = tuple(dict.fromkeys(kinds)) or offered
     for kind in wanted:
-        if kind not in EVENT_KINDS:
-            raise InputError(f"kinds: {kind!r} is no kind of event; there are {', '.join(EVENT_KINDS)}")
+        if kind not in offered:
+            raise InputError(f"kinds: {kind!r} is no kind of event; there are {', '.join(offered)}")
     sender.check(url)
     with store.begin() as work:
-        mine = [w for w in work.webhooks.all(tenant=tenant) if w.state != "deleted"]
-        if len(mine) >= MOST_WEBHOOKS:
-            raise InputError(f"{tenant} has {len(mine)} webhooks, the limit is {MOST_WEBHOOKS}: delete one")
+        check_room(work.webhooks, "webhook", tenant, MOST_WEBHOOKS)
         webhook = Webhook(
             id=work.next_id("webhook"),
             tenant=tenant,
@@ -137,16 +139,13 @@ def add_webhook(
 
 def webhooks_of(store: NoticeStore, tenant: str) -> list[Webhook]:
     """A tenant's webhooks, oldest first."""
-    with store.begin() as work:
-        return [w for w in work.webhooks.all(tenant=tenant) if w.state != "deleted"]
+    with store.read() as work:
+        return kept_by(work.webhooks, tenant)
 
 
 def webhook_of(work: NoticeWork, id: str, tenant: str) -> Webhook:
     """One webhook of a tenant; another tenant's is as unknown as none."""
-    webhook = next((w for w in work.webhooks.all(tenant=tenant) if w.id == id), None)
-    if webhook is None or webhook.state == "deleted":
-        raise UnknownIdError("webhook", id)
-    return webhook
+    return kept_one(work.webhooks, "webhook", id, tenant)
 
 
 def change_webhook(
@@ -189,22 +188,21 @@ def send_test_message(store: NoticeStore, id: str, *, tenant: str, now: Epoch) -
 
 def notice_events(store: NoticeStore, *, now: Epoch, limit: int = 500) -> int:
     """Turn events into calls, each once for each webhook that wants it; returns how many were queued."""
-    queued = 0
     with store.begin() as work:
-        last = work.events.last()
-        for webhook in work.webhooks.all(state="active"):
-            if webhook.after >= last:
-                continue
-            after = webhook.after
-            while found := work.events.after(after, limit=limit):
-                for _, event in found:
-                    if event.tenant == webhook.tenant and event.kind in webhook.kinds:
-                        message = {"type": event.kind, "timestamp": event.at.iso(), "data": dict(event.data)}
-                        _queue(work, webhook, event.id, message, now)
-                        queued += 1
-                after = found[-1][0]
-            work.webhooks.put(replace(webhook, after=after))
-    return queued
+
+        def call(webhook: Webhook, event: Event) -> None:
+            message = {"type": event.kind, "timestamp": event.at.iso(), "data": dict(event.data)}
+            _queue(work, webhook, event.id, message, now)
+
+        return take_in(
+            work.events,
+            work.webhooks,
+            "active",
+            lambda webhook, event: event.kind in webhook.kinds,
+            call,
+            lambda webhook, after: replace(webhook, after=after),
+            limit=limit,
+        )
 
 
 def _queue(work: NoticeWork, webhook: Webhook, event: str, message: Mapping[str, Any], now: Epoch) -> Job:

@@ -8,8 +8,9 @@ from dataclasses import dataclass, replace
 from comity.core import Epoch, Executor, InputError, Progress, ThreadExecutor, silent
 from comity.operations.memory import MemoryStore
 from comity.operations.orders import make_quote, place_order
-from comity.operations.plans import problem_of, ready_situation
+from comity.operations.plans import problem_of
 from comity.operations.ports import Store
+from comity.operations.situation import ready_situation
 from comity.planning import CpSatSolver, Problem, Solution, Solver, Stop, check
 
 #: A difference this small (part of the value) is rounding.

@@ -15,10 +15,11 @@ from comity.operations.jobs import (
     HeldStore,
     Job,
     JobCancelledError,
+    JobQueue,
     JobStore,
     LeaseLostError,
 )
-from comity.operations.ports import Store
+from comity.operations.ports import Store, StoreError
 
 #: How long a claim holds without a sign of life.
 LEASE_S = 30.0
@@ -161,14 +162,18 @@ class Worker:
         """Whether all its threads are at work."""
         return bool(self._threads) and all(thread.is_alive() for thread in self._threads)
 
+    def rest(self) -> None:
+        """Take no more jobs; those under way go on."""
+        self._stopping.set()
+        self._wake.set()
+
     def stop(self, grace_s: float = 10.0) -> bool:
         """Take no more jobs; let those under way end within ``grace_s``, then hand them back.
 
         Returns whether every thread has ended. One deep in a computation that reports no progress does
-        not: its job is claimed again when its lease has run out, and what it still writes is refused.
+        not: its job is handed back for it, and what it still writes is refused.
         """
-        self._stopping.set()
-        self._wake.set()
+        self.rest()
         deadline = time.monotonic() + grace_s
         for thread in self._threads:
             thread.join(max(0.0, deadline - time.monotonic()))
@@ -177,6 +182,15 @@ class Worker:
                 live.stop.set()
         for thread in self._threads:
             thread.join(max(1.0, grace_s / 5))
+        with self._lock:
+            left = list(self._live.values())
+        for live in left:
+            live.lost.set()
+            try:
+                with self._store.begin_jobs() as jobs:
+                    jobs.release(live.job, now=self._clock.now())
+            except ComityError as error:  # it has ended just now, or is claimed again after its lease
+                self._tell("job-not-handed-back", {"job": live.job.id, "error": str(error)})
         return not any(thread.is_alive() for thread in self._threads)
 
     def run_one(self) -> bool:
@@ -221,8 +235,7 @@ class Worker:
         try:
             run = Run(job=job, store=HeldStore(self._store, job, kind.notes), progress=self._progress(live))
             result = kind.handler(run)
-            with self._store.begin_jobs() as jobs:
-                jobs.finish(job, now=self._clock.now(), result=result)
+            self._keep(lambda jobs: jobs.finish(job, now=self._clock.now(), result=result))
             self._tell("job-done", {"job": job.id, "kind": job.kind})
         except Exception as error:  # noqa: BLE001 - whatever a job does, its worker lives on
             self._ended(job, kind, error)
@@ -234,20 +247,39 @@ class Worker:
 
     def _ended(self, job: Job, kind: Kind, error: Exception) -> None:
         """Put into the queue how a run ended that did not succeed."""
-        now, text = self._clock.now(), f"{type(error).__name__}: {error}"
+        text = f"{type(error).__name__}: {error}"
         self._tell("job-ended", {"job": job.id, "kind": job.kind, "run": job.runs, "error": text})
+
+        def end(jobs: JobQueue) -> None:
+            now = self._clock.now()
+            if isinstance(error, JobCancelledError):
+                jobs.cancelled(job, now=now)
+            elif isinstance(error, HandedBackError):
+                jobs.release(job, now=now)
+            elif isinstance(error, StoreError):  # no fault of the job's
+                jobs.release(job, now=now, retry_s=FIRST_PAUSE_S)
+            else:
+                jobs.fail(job, now=now, error=text[:2000], retry_s=_pause(kind, job, error))
+
+        if isinstance(error, LeaseLostError):
+            return
         try:
-            with self._store.begin_jobs() as jobs:
-                if isinstance(error, LeaseLostError):
-                    return
-                if isinstance(error, JobCancelledError):
-                    jobs.cancelled(job, now=now)
-                elif isinstance(error, HandedBackError):
-                    jobs.release(job, now=now)
-                else:
-                    jobs.fail(job, now=now, error=text[:2000], retry_s=_pause(kind, job, error))
+            self._keep(end)
         except ComityError as refusal:  # the lease runs out and the job is claimed again
             self._tell("job-end-not-kept", {"job": job.id, "error": str(refusal)})
+
+    def _keep(self, change: Callable[[JobQueue], object]) -> None:
+        """Change the queue; while the database is away, for as long as the lease may hold, again."""
+        until = time.monotonic() + self._lease_s
+        while True:
+            try:
+                with self._store.begin_jobs() as jobs:
+                    change(jobs)
+                return
+            except StoreError:
+                if self._stopping.is_set() or time.monotonic() > until:
+                    raise
+                time.sleep(min(1.0, self._lease_s / 10.0))
 
     def _progress(self, live: _Live) -> Progress:
         last = 0.0

@@ -89,12 +89,9 @@ def operation_id(request: Request) -> str:
     A worker may die between the effect and its answer; the next try runs the route again. Routes that name
     their records by this id, and go on from what they find under it, do nothing twice.
     """
-    state = request.scope.get("state", {})
-    key, who = state.get("idempotency_key"), state.get("caller")
-    if key is None or who is None:
-        return f"op-{uuid4().hex[:24]}"
-    text = "\0".join((who.tenant, request.method, request.url.path, key))
-    return f"op-{hashlib.sha256(text.encode()).hexdigest()[:24]}"
+    # What the front says of a request with a key: whose it is, the key, and a hash of all that was asked.
+    told = request.scope.get("state", {}).get("operation")
+    return f"op-{uuid4().hex[:24] if told is None else hashlib.sha256(told.encode()).hexdigest()[:24]}"
 
 
 OperatorDep = Annotated[Operator, Depends(operator)]
@@ -104,6 +101,14 @@ Limit = Annotated[int, Query(ge=1, le=1000, description="Most entries of one pag
 
 #: For ``openapi_extra=`` of a POST that changes nothing (a search): neither logged nor kept for replay.
 READS = {"x-comity-changes": False}
+#: The same for one that is kept, and so logged, where it is asked to be answered later.
+READS_AT_ONCE = {"x-comity-changes": "respond-async"}
+
+
+def wants_async(prefer: str | None) -> bool:
+    """Whether a ``Prefer`` header (RFC 7240) asks for an answer later."""
+    wanted = {part.split(";")[0].split("=")[0].strip().lower() for part in (prefer or "").split(",")}
+    return "respond-async" in wanted
 
 
 # -- one tenant's records: what is another's is unknown, not forbidden -------------------------------------

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ipaddress
 import threading
 import time
 from collections import OrderedDict
@@ -10,6 +11,19 @@ from comity.server.problems import BusyError
 
 #: Buckets kept at once; the longest unused go first (a full bucket and none are the same).
 _KEPT = 50_000
+
+
+def network_of(address: str) -> str:
+    """Whom calls from an address are counted for: of IPv6 the /64, all of which one machine may have."""
+    try:
+        found = ipaddress.ip_address(address.partition("%")[0])
+    except ValueError:
+        return address
+    if found.version == 4:
+        return str(found)
+    if found.ipv4_mapped is not None:
+        return str(found.ipv4_mapped)
+    return str(ipaddress.ip_network((found, 64), strict=False))
 
 
 class RateLimit:
@@ -21,7 +35,11 @@ class RateLimit:
         self._lock = threading.Lock()
         self._buckets: OrderedDict[str, tuple[float, float]] = OrderedDict()
 
-    def take(self, key: str, cost: float = 1.0) -> float:
+    def check(self, key: str) -> None:
+        """Raises :class:`BusyError` where :meth:`take` would; counts nothing."""
+        self.take(key, 1.0, counted=False)
+
+    def take(self, key: str, cost: float = 1.0, *, counted: bool = True) -> float:
         """Count one call; returns how many are left. Raises :class:`BusyError` where none is."""
         now = time.monotonic()
         with self._lock:
@@ -35,7 +53,8 @@ class RateLimit:
                     f"wait {wait_s:.1f} s",
                     wait_s,
                 )
-            self._buckets[key] = (left - cost, now)
+            left -= cost if counted else 0.0
+            self._buckets[key] = (left, now)
             if len(self._buckets) > _KEPT:
                 self._buckets.popitem(last=False)
-            return left - cost
+            return left

@@ -7,32 +7,34 @@ import time
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from comity.core import Clock, Epoch, Executor, StateError, SystemClock, ThreadExecutor
+from comity.core import Clock, Epoch, Executor, InputError, StateError, SystemClock, ThreadExecutor
 from comity.fleet import Programme
 from comity.operations import ObjectStore, Store
 from comity.operations.identity import AuditLog, CredentialStore, IdempotencyStore, Role
+from comity.operations.sky import KeptFleet
 from comity.server.identity.caller import OPERATOR_TENANT
 from comity.server.identity.service import Identity
 from comity.server.settings import Settings
 from comity.stores import SqlStore
 from comity.stores.database import serve_many
 from comity.stores.identity import SqlAuditLog, SqlCredentials, SqlIdempotency
-from comity.stores.jwks import fetch_jwks
+from comity.stores.jwks import fetch_document
 
 #: The programme is looked up in the database again after so long (s): another worker may have changed it.
 _PROGRAMME_S = 1.0
 
 
 class RunningClock:
-    """A programme's own time: starts at ``start`` and runs as the machine's does."""
+    """A programme's own time: starts at ``start`` and runs ``speed`` times as fast as the machine's."""
 
-    def __init__(self, start: Epoch) -> None:
+    def __init__(self, start: Epoch, speed: float = 1.0) -> None:
         self._start = start
+        self._speed = speed
         self._since = time.monotonic()
 
     def now(self) -> Epoch:
         """The present instant of the programme."""
-        return self._start + (time.monotonic() - self._since)
+        return self._start + (time.monotonic() - self._since) * self._speed
 
 
 class ProgrammeCache:
@@ -56,7 +58,7 @@ class ProgrammeCache:
             known = self._known
             if known is not None and time.monotonic() - known[1] < _PROGRAMME_S:
                 return known[0]
-            with self._store.begin() as work:
+            with self._store.read() as work:  # within another's transaction, too
                 found = work.programme()
             self._known = (found, time.monotonic())
             return found
@@ -68,7 +70,7 @@ class Operator:
 
     ``store``: orders, plans, ledger. ``clock``: the programme's time (credentials live by the machine's).
     ``delivery``: the folder of products; ``objects``: the bucket they are published to, if any.
-    ``sql``: the database, for those who keep more in it.
+    ``sql``: the database, for those who keep more in it. ``fleet``: its spacecraft's states to come.
     """
 
     settings: Settings
@@ -83,6 +85,7 @@ class Operator:
     idempotency: IdempotencyStore
     objects: ObjectStore | None = None
     programmes: ProgrammeCache = field(repr=False)
+    fleet: KeptFleet = field(default_factory=KeptFleet, repr=False)
 
     @property
     def programme(self) -> Programme:
@@ -106,11 +109,12 @@ def open_operator(
     clock: Clock | None = None,
     executor: Executor | None = None,
     objects: ObjectStore | None = None,
+    speed: float = 1.0,
 ) -> Operator:
     """The operator whose state is in the database at ``place`` (file or URL).
 
     Without ``clock`` the programme's own: one with an epoch goes on from there, or from the last thing that
-    happened; one without follows the machine's.
+    happened, ``speed`` times as fast as the machine's; one without follows the machine's.
     """
     sql = SqlStore(place)
     serve_many(sql.engine)
@@ -135,10 +139,10 @@ def open_operator(
         settings=settings,
         store=sql,
         sql=sql,
-        clock=clock or programme_clock(sql),
+        clock=clock or programme_clock(sql, speed),
         executor=executor or ThreadExecutor(),
         delivery=delivery,
-        identity=Identity(credentials, settings, tenants=tenants, fetch_keys=fetch_jwks),
+        identity=Identity(credentials, settings, tenants=tenants, fetch=fetch_document),
         credentials=credentials,
         audit=SqlAuditLog(sql.engine),
         idempotency=SqlIdempotency(sql.engine),
@@ -147,16 +151,21 @@ def open_operator(
     )
 
 
-def programme_clock(store: Store) -> Clock:
-    """The programme's time: from its epoch on, and never behind what has happened."""
+def programme_clock(store: Store, speed: float = 1.0) -> Clock:
+    """The programme's time: from its epoch on, and never behind what has happened.
+
+    Raises :class:`InputError` for a ``speed`` other than 1 of a programme that follows the machine's clock.
+    """
     with store.begin() as work:
         try:
             epoch = work.programme().epoch
         except StateError:
             epoch = None
         if epoch is None:
+            if speed != 1.0:
+                raise InputError("a programme without an epoch follows the machine's clock: it has no speed")
             return SystemClock()
         past = [epoch]
         past += [order.statuses[-1].at for order in work.orders.all()]
         past += [a.interval.end for state in ("done", "failed") for a in work.activities.all(state=state)]
-    return RunningClock(max(past))
+    return RunningClock(max(past), speed)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
@@ -15,12 +16,14 @@ from pydantic import BaseModel, Field
 from starlette.exceptions import HTTPException
 
 from comity.core import ComityError, InputError, StateError, UnknownIdError
-from comity.operations import ObjectStoreError
+from comity.operations import ObjectStoreError, StoreError
 
 MEDIA_TYPE = "application/problem+json"
 #: A value longer than this is shown in part.
 _SHOWN = 200
 _MAX_ERRORS = 20
+#: When to come back to a server whose database or object store does not answer (s).
+_RETRY_S = 2
 #: What every answer carries.
 HEADERS = {
     "X-Content-Type-Options": "nosniff",
@@ -76,6 +79,14 @@ class BusyError(ComityError):
         self.retry_s = retry_s
 
 
+class UnderWayError(StateError):
+    """The same is being done already; ``retry_s`` says when to ask how it ended."""
+
+    def __init__(self, message: str, retry_s: float) -> None:
+        super().__init__(message)
+        self.retry_s = retry_s
+
+
 class UnavailableError(BusyError):
     """Something the server needs does not answer at present."""
 
@@ -92,6 +103,7 @@ STATUSES: tuple[tuple[type[ComityError], int, str], ...] = (
     (StateError, 409, "Not now"),
     (InputError, 400, "Bad request"),
     (ObjectStoreError, 503, "Not available at present"),
+    (StoreError, 503, "Not available at present"),
     (ComityError, 500, "Server error"),
 )
 
@@ -161,8 +173,12 @@ def problem_of(error: ComityError, instance: str | None = None) -> JSONResponse:
         errors = [_entry(error.field, detail, error.value, error.limit)]
     if isinstance(error, UnauthenticatedError):
         headers["WWW-Authenticate"] = 'Bearer realm="comity"'
-    if isinstance(error, BusyError):
+    if isinstance(error, BusyError | UnderWayError):
         headers["Retry-After"] = str(max(1, math.ceil(error.retry_s)))
+    elif status == 503:
+        headers["Retry-After"] = str(_RETRY_S)
+    if isinstance(error, StoreError):
+        detail = "the database does not answer at present: try again, with the same Idempotency-Key"
     if status == 500:
         detail = "the server could not do this; its log says why under this request's id"
     return problem(status, title, detail, instance=instance, errors=errors, headers=headers)
@@ -196,13 +212,18 @@ def _entry(field: str, detail: str, value: object, limit: object) -> dict[str, A
 _LIMITS = ("ge", "gt", "le", "lt", "max_length", "min_length", "pattern", "expected", "multiple_of")
 
 
+#: Fields whose value is not told back: answers are logged and shown.
+_SECRET = re.compile(r"password|secret|token$")
+
+
 def _of_validation(error: RequestValidationError) -> list[dict[str, Any]]:
     entries = []
     for each in error.errors()[:_MAX_ERRORS]:
         context = each.get("ctx") or {}
         limit = next((context[name] for name in _LIMITS if name in context), None)
         field = ".".join(str(shown(part)) for part in each["loc"])
-        entries.append(_entry(field, str(shown(each["msg"])), each.get("input"), limit))
+        value = None if _SECRET.search(field) else each.get("input")
+        entries.append(_entry(field, str(shown(each["msg"])), value, limit))
     return entries
 
 

@@ -53,17 +53,46 @@ def log_to_stderr(level: str = "info") -> None:
             structlog.processors.JSONRenderer(),
         ],
         wrapper_class=structlog.make_filtering_bound_logger(getattr(logging, level.upper(), logging.INFO)),
-        logger_factory=structlog.WriteLoggerFactory(file=sys.stderr),
+        logger_factory=lambda *_: structlog.WriteLogger(sys.stderr),
         cache_logger_on_first_use=False,
     )
 
 
-class _Server(uvicorn.Server):
-    """Says when it is ready."""
+def standard_log_to_stderr(level: str = "info") -> None:
+    """What libraries tell Python's own log, uvicorn's lines and warnings too, as :func:`log_to_stderr`.
 
-    def __init__(self, config: uvicorn.Config, ready: Callable[[], None]) -> None:
+    Theirs from warnings on, the server's own from ``level`` on.
+    """
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(
+        structlog.stdlib.ProcessorFormatter(
+            foreign_pre_chain=[
+                structlog.contextvars.merge_contextvars,
+                structlog.stdlib.add_log_level,
+                structlog.stdlib.add_logger_name,
+                structlog.processors.TimeStamper(fmt="iso", utc=True),
+            ],
+            processors=[
+                structlog.stdlib.ProcessorFormatter.remove_processors_meta,
+                structlog.processors.format_exc_info,
+                structlog.processors.JSONRenderer(),
+            ],
+        )
+    )
+    logging.basicConfig(handlers=[handler], level=logging.WARNING, force=True)
+    logging.getLogger("uvicorn").setLevel(level.upper())
+    logging.captureWarnings(True)
+
+
+class _Server(uvicorn.Server):
+    """Says when it is ready, and when it begins to end."""
+
+    def __init__(
+        self, config: uvicorn.Config, ready: Callable[[], None], leaving: Callable[[], None]
+    ) -> None:
         super().__init__(config)
         self._ready = ready
+        self._leaving = leaving
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         """As uvicorn's, then the ready call."""
@@ -71,14 +100,25 @@ class _Server(uvicorn.Server):
         if self.started and not self.should_exit:
             self._ready()
 
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """No new jobs while the last requests end; then as uvicorn's."""
+        self._leaving()
+        await super().shutdown(sockets=sockets)
+
 
 def run(
-    app: FastAPI, listening: socket.socket, ready: Mapping[str, Any], *, trusted_proxies: str = ""
+    app: FastAPI,
+    listening: socket.socket,
+    ready: Mapping[str, Any],
+    *,
+    trusted_proxies: str = "",
+    log: str = "info",
 ) -> None:
     """Serve until asked to stop; ``ready`` is printed as one JSON line once requests are answered.
 
     ``trusted_proxies``: addresses (comma-separated) whose ``X-Forwarded-For`` is believed.
     """
+    standard_log_to_stderr(log)
     config = uvicorn.Config(
         app,
         access_log=False,
@@ -95,4 +135,4 @@ def run(
         sys.stdout.write(json.dumps(dict(ready), ensure_ascii=False) + "\n")
         sys.stdout.flush()
 
-    _Server(config, tell).run(sockets=[listening])
+    _Server(config, tell, app.state.background.worker.rest).run(sockets=[listening])

@@ -2,46 +2,53 @@
 
 A search reads without waiting for the operator's transactions. It goes one of two ways: where few items
 lie in the area and time asked for, from the index of places; where there are many, along the order asked
-for until the page is full, which it soon is. Geometries are compared here, item by item, so that both
-databases tell the same and none needs an extension.
+for until the page is full, which it soon is. Where the database has PostGIS it compares geometries itself;
+elsewhere they are compared here, item by item, so that every database tells the same.
 """
 
 from __future__ import annotations
 
+import sqlite3
+import time
 from collections.abc import Callable, Iterable, Iterator
-from typing import Any, TypeVar
+from contextlib import contextmanager
+from typing import Any
 
 import shapely
 import sqlalchemy as sa
-from shapely.geometry.base import BaseGeometry
 from sqlalchemy import Connection, Engine
+from sqlalchemy.exc import OperationalError
 
 from comity.core import UnknownIdError
 from comity.operations.archive import (
-    ArchiveItem,
     Extent,
     FoundItem,
+    Lot,
     Page,
     Search,
-    item_bounds,
+    SearchTooLongError,
     whole_world,
 )
 from comity.operations.filters import Compare, conjuncts, is_exact, matches
-from comity.stores import schema
+from comity.stores import archive_extents
+from comity.stores.archive_postgis import postgis_home
+from comity.stores.archive_reading import found_items, read_lots
 from comity.stores.archive_schema import archive_documents as documents
 from comity.stores.archive_schema import archive_items as items
-from comity.stores.archive_sql import DAY_US, DAYS_FROM_US, after, condition, near, ordering, overlaps
-from comity.stores.database import reading
+from comity.stores.archive_sql import Places, after, offered, ordering
+from comity.stores.database import reading, transaction
 
 #: Up to how many items in an area are all looked at; more are taken in order until the page is full.
 FEW = 4_000
 #: Most items whose geometry is compared for one page: where few of them fit, the page is short.
 _MOST_COMPARED = 20_000
-_CHUNK = 500
+#: The longest that one search may take, s.
+LONGEST_S = 8.0
+#: How many steps of SQLite's machine lie between two looks at the clock.
+_STEPS = 20_000
 #: How far to go along the order asked for, before everything is looked through.
 _STAGES = {"sqlite": (500, 10_000), "postgresql": (500, 3_000)}
 _MAX_BATCH = 4_000
-T = TypeVar("T")
 #: Where a page begins: the sort keys' values and the number of the item before it.
 Place = tuple[tuple[Any, ...], int] | None
 Way = Callable[[Place, int], list[sa.Row[Any]]]
@@ -54,11 +61,16 @@ class SqlArchive:
     def __init__(self, engine: Engine) -> None:
         self._engine = reading(engine)
         self._dialect = engine.dialect.name
+        self._lots: dict[int, Lot] = {}
 
     def search(self, search: Search) -> Page:
-        """The items that fulfil all that is asked; raises :class:`InputError` for another search's token."""
+        """The items that fulfil all that is asked.
+
+        Raises :class:`InputError` for another search's token, :class:`SearchTooLongError` for a search that
+        would take longer than :data:`LONGEST_S`.
+        """
         place = search.place()
-        with self._engine.connect() as connection:
+        with transaction(self._engine) as connection, _bounded(connection, LONGEST_S):
             if self._dialect == "postgresql":
                 # compiling a plan takes longer than any page
                 connection.exec_driver_sql("SET LOCAL jit = off")
@@ -66,46 +78,44 @@ class SqlArchive:
             page = found[: search.limit]
             if len(found) > search.limit:
                 last = page[-1]
-            shown = _found(connection, [row.seq for row in page])
+            shown = found_items(connection, [row.seq for row in page])
         if last is None:
             return Page(items=tuple(shown), next=None)
         values = [getattr(last, key.property.column) for key in search.sort]
         return Page(items=tuple(shown), next=search.token(values, last.seq))
 
-    def get(self, collection: str, id: str, *, owner: str | None) -> FoundItem:
+    def get(self, collection: str, id: str, *, owner: str | None, listed: bool = False) -> FoundItem:
         """One item; raises :class:`UnknownIdError` where there is none, or none of this owner."""
         query = sa.select(items.c.seq).where(items.c.collection == collection, items.c.id == id)
+        query = query.where(items.c.lot.is_not(None) if listed else items.c.lot.is_(None))
         if owner is not None:
             query = query.where(items.c.owner == owner)
-        with self._engine.connect() as connection:
+        with transaction(self._engine) as connection:
             seq = connection.scalar(query)
             if seq is None:
                 raise UnknownIdError("item", id)
-            return _found(connection, [seq])[0]
+            return found_items(connection, [seq])[0]
 
-    def extents(self, *, owner: str | None) -> list[Extent]:
-        """Every collection with items of this owner (None: of anyone), by name."""
-        c, count = items.c, sa.func.count().label("items")
-        edges = (sa.func.min(c.west), sa.func.min(c.south), sa.func.max(c.east), sa.func.max(c.north))
-        query = sa.select(
-            c.collection, count, *edges, sa.func.min(c.start_us), sa.func.max(c.end_us)
-        ).group_by(c.collection)
-        if owner is not None:
-            query = query.where(c.owner == owner)
-        with self._engine.connect() as connection:
-            rows = connection.execute(query.order_by(c.collection)).all()
-        return [
-            Extent(collection=row[0], items=row[1], bbox=(row[2], row[3], row[4], row[5]),
-                   start_us=row[6], end_us=row[7])
-            for row in rows
-        ]  # fmt: skip
+    def extents(self, *, owner: str | None, lots: Iterable[int] | None = None) -> list[Extent]:
+        """Every collection with items of this owner (None: of anyone), by name; or with some in ``lots``."""
+        with transaction(self._engine) as connection:
+            return archive_extents.read(connection, owner=owner, lots=lots)
+
+    def lots(self) -> dict[int, Lot]:
+        """Every lot by number; they only ever become more."""
+        with transaction(self._engine) as connection:
+            new = read_lots(connection, max(self._lots, default=0))
+        if new:
+            self._lots = self._lots | new
+        return self._lots
 
     def _collect(
         self, connection: Connection, search: Search, place: Place
     ) -> tuple[list[sa.Row[Any]], sa.Row[Any] | None]:
         """One item more than the page holds, where there is; else the last one looked at before giving up."""
-        compared = search.area is not None or not is_exact(search.filter)
-        rows_of = self._way(connection, search)
+        places = Places(self._dialect, postgis_home(connection))
+        compared = not places.exact and (search.area is not None or not is_exact(search.filter))
+        rows_of = self._way(connection, search, places)
         found: list[sa.Row[Any]] = []
         looked, size = 0, search.limit + 1
         while True:
@@ -119,12 +129,16 @@ class SqlArchive:
             place = tuple(getattr(rows[-1], key.property.column) for key in search.sort), rows[-1].seq
             size = min(_MAX_BATCH, size * 4)
 
-    def _way(self, connection: Connection, search: Search) -> Way:
+    def _way(self, connection: Connection, search: Search, places: Places) -> Way:
         """How to find the next items after a place, but for what their geometries say."""
         c = items.c
         query = sa.select(items).order_by(*ordering(search.sort))
         if search.owner is not None:
             query = query.where(c.owner == search.owner)
+        if search.offers is not None:
+            query = query.where(offered(search.offers))
+        elif search.owner is None:
+            query = query.where(c.lot.is_(None))
         if search.collections is not None:
             query = query.where(c.collection.in_(search.collections))
         if search.ids is not None:
@@ -134,7 +148,7 @@ class SqlArchive:
         if search.end_us is not None:
             query = query.where(c.start_us <= search.end_us)
         if search.filter is not None:
-            query = query.where(condition(search.filter, self._dialect))
+            query = query.where(places.condition(search.filter))
 
         def rows(query: sa.Select[Any], place: Place, size: int) -> list[sa.Row[Any]]:
             if place is not None:
@@ -144,12 +158,14 @@ class SqlArchive:
         areas = [area for area in search.areas() if not whole_world(area)]
         if areas:
             area = min(areas, key=lambda one: float(one.envelope.area))
-            placed = near(area, search, self._dialect)
+            placed = places.near(area, search)
             if _few(connection, placed):
                 near_by = placed.cte("near").prefix_with("MATERIALIZED")
                 chosen = _by_number(query, sa.select(near_by.c.seq))
+                if search.area is not None and area is not search.area:
+                    chosen = chosen.where(places.meets(search.area))
                 return lambda place, size: rows(chosen, place, size)
-            query = query.where(*(overlaps(one) for one in areas))
+            query = query.where(*(places.meets(one) for one in areas))
         if search.ids is not None or _asks_for_order(search):
             return lambda place, size: rows(query, place, size)
         along = _along_time(connection, search)
@@ -205,69 +221,6 @@ def _along_time(connection: Connection, search: Search) -> sa.Select[Any] | None
     return query
 
 
-class SqlArchiveIndex:
-    """Writes the archive's index inside a unit of work."""
-
-    def __init__(self, connection: Connection) -> None:
-        self._connection = connection
-        self._sqlite = connection.dialect.name == "sqlite"
-
-    def put(self, items_: Iterable[ArchiveItem]) -> None:
-        """Add items, or replace those of the same collection and id."""
-        for chunk in _chunks(list(items_), _CHUNK):
-            self._put(list({(item.collection, item.id): item for item in chunk}.values()))
-
-    def digests(self) -> dict[tuple[str, str], str]:
-        """Every indexed item (collection, id) with the digest of its file."""
-        query = sa.select(items.c.collection, items.c.id, documents.c.digest).join(
-            documents, documents.c.seq == items.c.seq
-        )
-        return {(row[0], row[1]): row[2] for row in self._connection.execute(query)}
-
-    def clear(self) -> None:
-        """Forget all items."""
-        if self._sqlite:
-            self._connection.exec_driver_sql("DELETE FROM archive_places")
-        self._connection.execute(sa.delete(documents))
-        self._connection.execute(sa.delete(items))
-
-    def _put(self, chunk: list[ArchiveItem]) -> None:
-        c = items.c
-        known = {
-            (row.collection, row.id): row.seq
-            for row in self._connection.execute(
-                sa.select(c.seq, c.collection, c.id).where(c.id.in_([item.id for item in chunk]))
-            )
-        }
-        last = self._connection.scalar(sa.select(sa.func.max(c.seq))) or 0
-        numbers = []
-        for item in chunk:
-            number = known.get((item.collection, item.id))
-            if number is None:
-                last = number = last + 1
-            numbers.append(number)
-        # out and in again: one way for what is new and what has changed
-        old = [number for number in numbers if number in set(known.values())]
-        if old:
-            self._connection.execute(sa.delete(documents).where(documents.c.seq.in_(old)))
-            self._connection.execute(sa.delete(items).where(c.seq.in_(old)))
-        rows = [_row(item, number) for item, number in zip(chunk, numbers, strict=True)]
-        self._connection.execute(sa.insert(items), rows)
-        self._connection.execute(
-            sa.insert(documents),
-            [_document(item, number) for item, number in zip(chunk, numbers, strict=True)],
-        )
-        if self._sqlite:
-            self._connection.exec_driver_sql(
-                "INSERT OR REPLACE INTO archive_places VALUES (?, ?, ?, ?, ?, ?, ?)",
-                [
-                    (row["seq"], row["west"], row["east"], row["south"], row["north"],
-                     (row["start_us"] - DAYS_FROM_US) / DAY_US, (row["end_us"] - DAYS_FROM_US) / DAY_US)
-                    for row in rows
-                ],
-            )  # fmt: skip
-
-
 def _few(connection: Connection, placed: sa.CompoundSelect[int]) -> bool:
     some = placed.limit(FEW + 1).subquery()
     return (connection.scalar(sa.select(sa.func.count()).select_from(some)) or 0) <= FEW
@@ -291,52 +244,22 @@ def _fitting(connection: Connection, rows: list[sa.Row[Any]], search: Search) ->
     ]
 
 
-def _found(connection: Connection, numbers: list[int]) -> list[FoundItem]:
-    """The items of these numbers, in their order."""
-    query = (
-        sa.select(items.c.seq, items.c.id, items.c.collection, items.c.owner, documents.c.record,
-                  documents.c.path, documents.c.digest, documents.c.body, schema.items.c.state)
-        .join(documents, documents.c.seq == items.c.seq)
-        .join(schema.items, schema.items.c.id == documents.c.record, isouter=True)
-        .where(items.c.seq.in_(numbers))
-    )  # fmt: skip
-    rows = {row.seq: row for row in connection.execute(query)}
-    return [
-        FoundItem(
-            item=ArchiveItem(
-                id=row.id,
-                collection=row.collection,
-                owner=row.owner,
-                record=row.record,
-                path=row.path,
-                digest=row.digest,
-                document=row.body,
-            ),
-            state=row.state or "accepted",
-        )
-        for row in (rows[number] for number in numbers)
-    ]
-
-
-def _row(item: ArchiveItem, number: int) -> dict[str, Any]:
-    facts = item.facts()
-    west, south, east, north = item_bounds(item.geometry)
-    start, end = facts["start_us"], facts["end_us"]
-    assert isinstance(start, int) and isinstance(end, int)
-    return {
-        "seq": number, "owner": item.owner, "west": west, "south": south, "east": east, "north": north,
-        "span_us": end - start, **facts,
-    }  # fmt: skip
-
-
-def _document(item: ArchiveItem, number: int) -> dict[str, Any]:
-    geometry: BaseGeometry = item.geometry
-    return {
-        "seq": number, "record": item.record, "path": item.path, "digest": item.digest,
-        "shape": shapely.to_wkb(geometry), "body": dict(item.document),
-    }  # fmt: skip
-
-
-def _chunks(values: list[T], size: int) -> Iterator[list[T]]:
-    for start in range(0, len(values), size):
-        yield values[start : start + size]
+@contextmanager
+def _bounded(connection: Connection, longest_s: float) -> Iterator[None]:
+    """End whatever the database does for longer: raises :class:`SearchTooLongError`."""
+    raw: Any = connection.connection.driver_connection
+    if isinstance(raw, sqlite3.Connection):
+        end = time.monotonic() + longest_s
+        raw.set_progress_handler(lambda: int(time.monotonic() > end), _STEPS)
+    else:
+        connection.exec_driver_sql(f"SET LOCAL statement_timeout = {round(longest_s * 1e3)}")
+    try:
+        yield
+    except OperationalError as error:
+        ended = getattr(error.orig, "sqlite_errorname", getattr(error.orig, "sqlstate", None))
+        if ended not in ("SQLITE_INTERRUPT", "57014"):
+            raise
+        raise SearchTooLongError(longest_s) from error
+    finally:
+        if isinstance(raw, sqlite3.Connection):
+            raw.set_progress_handler(None, 0)

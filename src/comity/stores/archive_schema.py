@@ -2,8 +2,9 @@
 
 ``archive_items`` has a column for every queryable; ``archive_documents`` what is only read for items found.
 Places: SQLite keeps them in the R*Tree ``archive_places`` (west … east, south … north in degrees, start …
-end in days since 2000), PostgreSQL in a GiST index over ``box`` and ``int8range``, which come with it. The
-migration makes them; they are not part of the metadata.
+end in days since 2000), PostgreSQL in a GiST index over ``box`` and ``int8range``, which come with it, or,
+where it has PostGIS, the geometries themselves in ``archive_grounds``
+(:mod:`comity.stores.archive_postgis`). The migration makes them; they are not part of the metadata.
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ from sqlalchemy import (
     String,
     Table,
     Text,
+    text,
 )
 from sqlalchemy.dialects import postgresql
 from sqlalchemy.types import TypeEngine
@@ -46,6 +48,8 @@ archive_items = Table(
     Column("east", Double, nullable=False),
     Column("north", Double, nullable=False),
     Column("span_us", BigInteger, nullable=False),
+    Column("lot", Integer, nullable=True),
+    Column("settled", Boolean, nullable=True),
     *(
         Column(one.column, _TYPES[one.kind], nullable=one.column not in _ALWAYS)
         for one in QUERYABLES.values()
@@ -57,6 +61,45 @@ archive_items = Table(
     Index("ix_archive_items_owner_at", "owner", "at_us", "seq"),
     Index("ix_archive_items_order", "order"),
     Index("ix_archive_items_span", "span_us"),
+    Index(
+        "ix_archive_items_unsettled",
+        "collection",
+        "end_us",
+        postgresql_where=text("settled IS NULL AND lot IS NULL"),
+        sqlite_where=text("settled IS NULL AND lot IS NULL"),
+    ),
+)
+
+#: What each tenant's items, and each lot's, come to in a collection: kept with every change of the index.
+#: ``lot``: 0 for what was delivered.
+archive_extents = Table(
+    "archive_extents",
+    metadata,
+    Column("owner", PlainText, primary_key=True),
+    Column("collection", PlainText, primary_key=True),
+    Column("lot", Integer, primary_key=True, autoincrement=False),
+    Column("number", Integer, nullable=False),
+    Column("west", Double, nullable=False),
+    Column("south", Double, nullable=False),
+    Column("east", Double, nullable=False),
+    Column("north", Double, nullable=False),
+    Column("start_us", BigInteger, nullable=False),
+    Column("end_us", BigInteger, nullable=False),
+)
+
+archive_lots = Table(
+    "archive_lots",
+    metadata,
+    Column("number", Integer, primary_key=True, autoincrement=True),
+    Column("body", Text, nullable=False, unique=True),
+)
+
+#: One row: what names for sale are made with.
+archive_secrets = Table(
+    "archive_secrets",
+    metadata,
+    Column("name", String(40), primary_key=True),
+    Column("value", String(200), nullable=False),
 )
 
 archive_documents = Table(

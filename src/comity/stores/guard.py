@@ -70,7 +70,9 @@ class Guard:
         return None
 
     def addresses(self, host: str, port: int) -> list[Address]:
-        """The addresses of a host, all of which may be called; raises :class:`GuardError`."""
+        """The addresses of a host, all of which may be called at this port; raises :class:`GuardError`."""
+        if why := self._refused_port(port):
+            raise GuardError(why)
         try:
             found = self.lookup(host, port)
         except (OSError, UnicodeError) as error:
@@ -102,7 +104,8 @@ class Guard:
         if parts.fragment:
             raise InputError("url must not hold a fragment")
         port = port or (443 if parts.scheme == "https" else 80)
-        self._check_port(port)
+        if why := self._refused_port(port):
+            raise InputError(f"url: {why}")
         try:
             addresses = self.addresses(parts.hostname, port)
         except GuardError as error:
@@ -110,12 +113,13 @@ class Guard:
         self._check_scheme(parts.scheme, parts.hostname, addresses)
         return parts
 
-    def _check_port(self, port: int) -> None:
+    def _refused_port(self, port: int) -> str | None:
         if self.ports is not None and port not in self.ports:
             allowed = ", ".join(map(str, sorted(self.ports)))
-            raise InputError(f"url: port {port} is not called; allowed are {allowed}")
+            return f"port {port} is not called; allowed are {allowed}"
         if self.ports is None and port < 1024 and port not in (80, 443):
-            raise InputError(f"url: port {port} is not called; allowed are 80, 443 and 1024…65535")
+            return f"port {port} is not called; allowed are 80, 443 and 1024…65535"
+        return None
 
     def _check_scheme(self, scheme: str, host: str, addresses: Iterable[Address]) -> None:
         if scheme == "https" or self.http:

@@ -19,7 +19,7 @@ from comity.operations.identity import (
     KeyReusedError,
 )
 from comity.stores import schema
-from comity.stores.database import reading
+from comity.stores.database import reading, transaction
 
 #: What the first entry of the log is chained to.
 _ROOT = "0" * 64
@@ -35,23 +35,23 @@ class SqlCredentials:
     def find(self, id: str) -> Credential | None:
         """The credential of this id."""
         table = schema.credentials
-        with self._reading.begin() as connection:
+        with transaction(self._reading) as connection:
             body = connection.scalar(select(table.c.body).where(table.c.id == id))
         return None if body is None else decode(Credential, body)
 
     def add(self, credential: Credential) -> None:
         """Keep a new credential."""
         row = {"id": credential.id, "tenant": credential.tenant, "body": encode(credential)}
-        try:
-            with self._engine.begin() as connection:
+        with transaction(self._engine) as connection:
+            try:
                 connection.execute(insert(schema.credentials).values(**row))
-        except IntegrityError as error:
-            raise StateError(f"credential {credential.id!r} exists already: choose another id") from error
+            except IntegrityError as error:
+                raise StateError(f"credential {credential.id!r} exists already: choose another id") from error
 
     def revoke(self, id: str, at: Epoch) -> None:
         """Let it never be used again."""
         table = schema.credentials
-        with self._engine.begin() as connection:
+        with transaction(self._engine) as connection:
             body = connection.scalar(select(table.c.body).where(table.c.id == id))
             if body is None:
                 raise UnknownIdError("credential", id)
@@ -65,18 +65,18 @@ class SqlCredentials:
         query = select(table.c.body).order_by(table.c.seq)
         if tenant is not None:
             query = query.where(table.c.tenant == tenant)
-        with self._reading.begin() as connection:
+        with transaction(self._reading) as connection:
             return [decode(Credential, body) for body in connection.scalars(query)]
 
     def signing_keys(self) -> list[Mapping[str, Any]]:
         """The server's private JWKs, newest first."""
         table = schema.signing_keys
-        with self._reading.begin() as connection:
+        with transaction(self._reading) as connection:
             return list(connection.scalars(select(table.c.body).order_by(table.c.seq.desc())))
 
     def add_signing_key(self, key: Mapping[str, Any]) -> None:
         """Sign with this key from now on."""
-        with self._engine.begin() as connection:
+        with transaction(self._engine) as connection:
             connection.execute(insert(schema.signing_keys).values(body=dict(key)))
 
 
@@ -106,7 +106,7 @@ class SqlAuditLog:
             "at": at.iso(6), "request": request, "tenant": tenant, "role": role, "name": name,
             "action": action, "subject": subject, "outcome": outcome, "digest": digest,
         }  # fmt: skip
-        with self._engine.begin() as connection:
+        with transaction(self._engine) as connection:
             last = connection.execute(
                 select(table.c.seq, table.c.chain).order_by(table.c.seq.desc()).limit(1)
             ).first()
@@ -119,7 +119,7 @@ class SqlAuditLog:
         query = select(table).where(table.c.seq > after).order_by(table.c.seq).limit(limit)
         if tenant is not None:
             query = query.where(table.c.tenant == tenant)
-        with self._reading.begin() as connection:
+        with transaction(self._reading) as connection:
             rows = connection.execute(query).mappings().all()
         return [AuditEntry(**{**row, "at": Epoch.from_iso(row["at"])}) for row in rows]
 
@@ -127,7 +127,7 @@ class SqlAuditLog:
         """Number of the first entry whose chain does not hold."""
         table = schema.audit
         before, number = _ROOT, 0
-        with self._reading.begin() as connection:
+        with transaction(self._reading) as connection:
             for found in connection.execute(select(table).order_by(table.c.seq)).mappings():
                 row = dict(found)
                 seq, chain = int(row.pop("seq")), str(row.pop("chain"))
@@ -157,7 +157,7 @@ class SqlIdempotency:
         now_s = at.utc_unix_ns / 1e9
         mine = (table.c.tenant == tenant) & (table.c.key == key)
         values = {"fingerprint": fingerprint, "held_until": now_s + lease_s, "kept_until": now_s + keep_s}
-        with self._engine.begin() as connection:
+        with transaction(self._engine) as connection:
             connection.execute(delete(table).where(table.c.kept_until < now_s))
             row = connection.execute(select(table).where(mine)).first()
             if row is None:
@@ -177,7 +177,7 @@ class SqlIdempotency:
     def keep(self, tenant: str, key: str, answer: KeptAnswer) -> None:
         """The answer, for whoever asks again."""
         table = schema.idempotency
-        with self._engine.begin() as connection:
+        with transaction(self._engine) as connection:
             connection.execute(
                 update(table)
                 .where((table.c.tenant == tenant) & (table.c.key == key))
@@ -192,5 +192,5 @@ class SqlIdempotency:
     def release(self, tenant: str, key: str) -> None:
         """Nothing was done under the key: it may be used anew."""
         table = schema.idempotency
-        with self._engine.begin() as connection:
+        with transaction(self._engine) as connection:
             connection.execute(delete(table).where((table.c.tenant == tenant) & (table.c.key == key)))

@@ -1,4 +1,4 @@
-"""The tables of jobs and of what they tell customers: the queue, events, webhooks, buckets."""
+"""The tables of jobs and of what they tell customers: the queue, schedules, events, webhooks, buckets."""
 
 from __future__ import annotations
 
@@ -46,6 +46,25 @@ jobs = Table(
     UniqueConstraint("kind", "tenant", "key", name="uq_jobs_key"),
     Index("ix_jobs_state", "state", "due", "seq"),
     Index("ix_jobs_tenant", "tenant", "seq"),
+)
+
+#: Times are nanoseconds TAI; payload and seen JSON text.
+schedules = Table(
+    "schedules",
+    metadata,
+    Column("name", String(40), primary_key=True),
+    Column("state", String(20), nullable=False),
+    Column("every_s", Float, nullable=False),
+    Column("settle_s", Float, nullable=False),
+    Column("payload", Text, nullable=False),
+    Column("seen", Text, nullable=False),
+    Column("noticed", BigInteger, nullable=True),
+    Column("asked", Boolean, nullable=False),
+    Column("begun", BigInteger, nullable=True),
+    Column("runs", Integer, nullable=False),
+    Column("job", String(200), nullable=True),
+    Column("holder", String(200), nullable=False),
+    Column("held_until", BigInteger, nullable=True),
 )
 
 

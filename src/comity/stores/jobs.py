@@ -22,20 +22,12 @@ from sqlalchemy import (
     update,
 )
 from sqlalchemy.dialects import postgresql, sqlite
-from sqlalchemy.exc import DBAPIError
 
-from comity.core import Epoch, StateError, UnknownIdError, decode, encode
+from comity.core import Epoch, UnknownIdError, decode, encode
 from comity.operations.events import Event
-from comity.operations.jobs import (
-    MOST_RUNS,
-    Job,
-    JobCancelledError,
-    JobState,
-    LeaseLostError,
-    dead_letter,
-    not_ended,
-)
-from comity.operations.memory_jobs import lapse
+from comity.operations.job_changes import JobChanges, changed
+from comity.operations.jobs import MOST_RUNS, Job, JobState, where_from
+from comity.stores.database import transaction
 from comity.stores.job_schema import events, jobs
 
 _TIMES = ("created", "due", "lease_until", "ended")
@@ -64,7 +56,7 @@ def _job(row: Row[Any]) -> Job:
     return Job(**values)
 
 
-class SqlJobs:
+class SqlJobs(JobChanges):
     """A :class:`comity.operations.JobQueue` on one connection, within its transaction."""
 
     def __init__(self, connection: Connection) -> None:
@@ -89,6 +81,7 @@ class SqlJobs:
             tenant=tenant,
             key=key or id,
             payload=dict(payload),
+            notes=where_from(),
             state="queued",
             created=now,
             due=due or now,
@@ -100,12 +93,9 @@ class SqlJobs:
         new = new.on_conflict_do_nothing(index_elements=["kind", "tenant", "key"]).returning(jobs.c.id)
         if self._connection.execute(new).first() is not None:
             return job
-        same = (jobs.c.kind == kind, jobs.c.tenant == tenant, jobs.c.key == job.key)
-        return _job(self._connection.execute(select(jobs).where(*same)).one())
-
-    def get(self, id: str) -> Job:
-        """Raises :class:`UnknownIdError`."""
-        return self._get(id)
+        found = self.find(kind, tenant, job.key)
+        assert found is not None  # else it would have been added
+        return found
 
     def list(
         self,
@@ -129,14 +119,18 @@ class SqlJobs:
     def claim(self, worker: str, *, now: Epoch, lease_s: float, kinds: Iterable[str]) -> Job | None:
         """The job longest due that nobody holds; others' claims are stepped over, not waited for."""
         wanted = jobs.c.kind.in_(sorted(kinds))
-        lapsed = and_(jobs.c.state == "running", jobs.c.lease_until <= now.tai_ns)
-        while (job := self._next(and_(wanted, lapsed))) is not None:
-            if job.runs < job.most_runs and not job.cancel_asked:
-                return self._claimed(job, worker, now + lease_s)
-            ended = lapse(job, now)
-            self._change(job, state=ended.state, error=ended.error, worker="", lease_until=None, ended=now)
-        job = self._next(and_(wanted, jobs.c.state == "queued", jobs.c.due <= now.tai_ns))
-        return None if job is None else self._claimed(job, worker, now + lease_s)
+        lapsed = and_(wanted, jobs.c.state == "running", jobs.c.lease_until <= now.tai_ns)
+        queued = and_(wanted, jobs.c.state == "queued", jobs.c.due <= now.tai_ns)
+        while (job := self._next(lapsed) or self._next(queued)) is not None:
+            if (taken := self._take(job, worker, now=now, lease_s=lease_s)) is not None:
+                return taken
+        return None
+
+    def find(self, kind: str, tenant: str, key: str) -> Job | None:
+        """The job of this kind, tenant and key."""
+        same = (jobs.c.kind == kind, jobs.c.tenant == tenant, jobs.c.key == key)
+        row = self._connection.execute(select(jobs).where(*same)).first()
+        return None if row is None else _job(row)
 
     def _next(self, where: ColumnElement[bool]) -> Job | None:
         row = self._connection.execute(
@@ -147,69 +141,6 @@ class SqlJobs:
             .with_for_update(skip_locked=True)
         ).first()
         return None if row is None else _job(row)
-
-    def _claimed(self, job: Job, worker: str, until: Epoch) -> Job:
-        return self._change(job, state="running", worker=worker, lease_until=until, runs=job.runs + 1)
-
-    def beat(
-        self, job: Job, *, now: Epoch, lease_s: float, progress: tuple[float, float, str] | None = None
-    ) -> Job:
-        """Renew the lease and tell progress."""
-        mine = self._mine(job)
-        if progress is None:
-            return self._change(mine, lease_until=now + lease_s, quietly=True)
-        done, total, message = progress
-        return self._change(mine, lease_until=now + lease_s, done=done, total=total, message=message)
-
-    def hold(self, job: Job) -> Job:
-        """The job as it is, locked."""
-        mine = self._mine(job)
-        if mine.cancel_asked:
-            raise JobCancelledError(f"{job.id} was cancelled")
-        return mine
-
-    def note(self, job: Job, name: str, value: Any) -> None:
-        """Remember what this job made."""
-        mine = self._mine(job)
-        self._change(mine, notes={**mine.notes, name: value})
-
-    def finish(self, job: Job, *, now: Epoch, result: Mapping[str, Any]) -> Job:
-        """Done."""
-        return self._end(self._mine(job), "done", now, result=dict(result), error="")
-
-    def fail(self, job: Job, *, now: Epoch, error: str, retry_s: float | None) -> Job:
-        """Due again, or a dead letter."""
-        mine = self._mine(job)
-        if mine.cancel_asked:
-            return self._end(mine, "cancelled", now, error=error)
-        if retry_s is None or mine.runs >= mine.most_runs:
-            return self._end(mine, "failed", now, error=error)
-        return self._change(mine, state="queued", due=now + retry_s, error=error, worker="", lease_until=None)
-
-    def release(self, job: Job, *, now: Epoch) -> Job:
-        """Hand a job back."""
-        mine = self._mine(job)
-        if mine.cancel_asked:
-            return self._end(mine, "cancelled", now)
-        return self._change(mine, state="queued", due=now, runs=mine.runs - 1, worker="", lease_until=None)
-
-    def cancelled(self, job: Job, *, now: Epoch) -> Job:
-        """The worker's answer to a cancellation."""
-        return self._end(self._mine(job), "cancelled", now)
-
-    def cancel(self, id: str, *, now: Epoch) -> Job:
-        """Cancel a job that waits; ask a running one to stop."""
-        job = self._get(id, lock=True)
-        not_ended(job)
-        if job.state == "running":
-            return self._change(job, cancel_asked=True)
-        return self._change(job, state="cancelled", cancel_asked=True, ended=now)
-
-    def retry(self, id: str, *, now: Epoch) -> Job:
-        """Queue a dead letter again."""
-        job = self._get(id, lock=True)
-        dead_letter(job)
-        return self._change(job, state="queued", due=now, most_runs=job.runs + MOST_RUNS, ended=None)
 
     def counts(self) -> dict[tuple[str, JobState], int]:
         """How many jobs there are of each kind and state."""
@@ -228,21 +159,11 @@ class SqlJobs:
             raise UnknownIdError("job", id)
         return _job(row)
 
-    def _mine(self, job: Job) -> Job:
-        kept = self._get(job.id, lock=True)
-        if (kept.state, kept.worker, kept.runs) != ("running", job.worker, job.runs):
-            raise LeaseLostError(f"{job.id} is no longer held by {job.worker}: it is {kept.state}")
-        return kept
-
-    def _end(self, job: Job, state: JobState, now: Epoch, **changes: Any) -> Job:
-        return self._change(job, state=state, worker="", lease_until=None, ended=now, **changes)
-
     def _change(self, job: Job, *, quietly: bool = False, **changes: Any) -> Job:
-        """The job with these fields; ``quietly``: its revision stays, nobody need look again."""
-        revision = job.revision + (not quietly)
-        row = _row({**changes, "revision": revision})
+        after = changed(job, quietly=quietly, **changes)
+        row = _row({**changes, "revision": after.revision})
         self._connection.execute(update(jobs).where(jobs.c.id == job.id).values(row))
-        return Job(**{name: getattr(job, name) for name in _FIELDS} | changes | {"revision": revision})
+        return after
 
 
 class SqlEvents:
@@ -278,20 +199,13 @@ class SqlEvents:
 
 
 class SqlJobTransaction:
-    """One transaction on the queue alone: committed at the end of ``with``, rolled back on an error.
-
-    What the database refuses is raised as :class:`StateError`.
-    """
+    """One transaction on the queue alone: committed at the end of ``with``, rolled back on an error."""
 
     def __init__(self, engine: Engine) -> None:
-        self._engine = engine
+        self._context = transaction(engine)
 
     def __enter__(self) -> SqlJobs:
-        self._context = self._engine.begin()
-        try:
-            return SqlJobs(self._context.__enter__())
-        except DBAPIError as refusal:
-            raise _refused(refusal) from refusal
+        return SqlJobs(self._context.__enter__())
 
     def __exit__(
         self,
@@ -299,13 +213,4 @@ class SqlJobTransaction:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        try:
-            self._context.__exit__(kind, error, trace)
-        except DBAPIError as refusal:
-            raise _refused(refusal) from refusal
-        if isinstance(error, DBAPIError):
-            raise _refused(error) from error
-
-
-def _refused(error: DBAPIError) -> StateError:
-    return StateError(f"the database refused: {error.orig}; nothing was changed, try again")
+        self._context.__exit__(kind, error, trace)

@@ -61,6 +61,8 @@ items = _records("items", "activity", "order", "task", "state")
 billings = _records("billings")
 asked = _records("asked", "customer")
 searches = _records("searches", "customer", "product", "status")
+saved_searches = _records("saved_searches", "tenant", "state")
+matches = _records("matches", "search")
 withheld = _records("withheld", "partner")
 verdicts = _records("verdicts", "plan")
 

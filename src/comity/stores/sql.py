@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping
 from types import TracebackType
 from typing import Any, Generic, Self, TypeVar
 
-from sqlalchemy import Connection, Engine, Table, insert, select, update
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy import ColumnElement, Connection, Engine, Table, insert, select, update
 
 from comity.commerce import Billing, Ledger, Quote, Transaction
 from comity.core import InputError, StateError, UnknownIdError, decode, encode
 from comity.fleet import Programme, Request, programme_from_text
 from comity.operations.asked import Asked, OpportunitySearch
 from comity.operations.buckets import Bucket
-from comity.operations.events import item_event, order_events
+from comity.operations.events import item_event, match_event, order_events
 from comity.operations.oversight import Verdict, Withheld
+from comity.operations.partner_events import PartnerNews
 from comity.operations.records import (
     Activity,
     ItemRecord,
@@ -23,12 +23,15 @@ from comity.operations.records import (
     Order,
     PlanRecord,
 )
+from comity.operations.saved_searches import SavedSearch, SearchMatch
 from comity.operations.webhooks import Webhook
 from comity.orbits import MeanElements
 from comity.services import OrderTask
 from comity.stores import job_schema, schema
-from comity.stores.archive import SqlArchive, SqlArchiveIndex
-from comity.stores.database import locking_rows, open_engine, reading
+from comity.stores.archive import SqlArchive
+from comity.stores.archive_index import SqlArchiveIndex
+from comity.stores.archive_postgis import use_postgis
+from comity.stores.database import locking_rows, open_engine, reading, transaction
 from comity.stores.jobs import SqlEvents, SqlJobs, SqlJobTransaction
 
 R = TypeVar("R")
@@ -36,7 +39,9 @@ R = TypeVar("R")
 
 def _one(kind: str) -> str:
     """A table's name in the singular."""
-    return kind[:-3] + "y" if kind.endswith("ies") else kind.removesuffix("s")
+    if kind.endswith("ies"):
+        return kind[:-3] + "y"
+    return kind[:-2] if kind.endswith("ches") else kind.removesuffix("s")
 
 
 class SqlCollection(Generic[R]):
@@ -50,8 +55,11 @@ class SqlCollection(Generic[R]):
         index: Callable[[R], dict[str, str | None]],
         key: str = "id",
         told: Callable[[R], None] | None = None,
+        through: Mapping[str, tuple[str, Table]] | None = None,
     ) -> None:
         self._told = told
+        #: A column that another table has → our column that names its record, and that table.
+        self._through = through or {}
         self._connection = connection
         self._table = table
         self._kind = kind
@@ -79,30 +87,42 @@ class SqlCollection(Generic[R]):
 
     def all(self, **equal: str) -> list[R]:
         """Every record whose indexed columns equal the given values, in the order added."""
-        query = select(self._table.c.body).order_by(self._table.c.seq)
-        for column, value in equal.items():
-            query = query.where(self._table.c[column] == value)
+        query = select(self._table.c.body).order_by(self._table.c.seq).where(*self._equal(equal))
         return [decode(self._kind, body) for body in self._connection.scalars(query)]
 
-    def page(self, limit: int, *, before: str | None = None, **equal: str) -> list[R]:
-        """At most ``limit`` of them, newest first, added before the record ``before``."""
-        seq = self._table.c.seq
-        query = select(self._table.c.body).order_by(seq.desc()).limit(limit)
-        if before is not None:
-            since = self._connection.scalar(select(seq).where(self._table.c.id == before))
-            if since is None:
-                raise UnknownIdError(_one(self._table.name), before)
-            query = query.where(seq < since)
+    def page(
+        self, limit: int, *, before: str | None = None, after: str | None = None, **equal: str
+    ) -> list[R]:
+        """At most ``limit`` of them, newest first, added before the record ``before``.
+
+        With ``after`` those that were added next after that record.
+        """
+        seq, table = self._table.c.seq, self._table
+        query = select(table.c.body).where(*self._equal(equal)).limit(limit)
+        query = query.order_by(seq.desc() if after is None else seq)
+        for named, side in ((before, -1), (after, 1)):
+            if named is not None:
+                here = self._connection.scalar(select(seq).where(table.c.id == named))
+                if here is None:
+                    raise UnknownIdError(_one(table.name), named)
+                query = query.where(seq < here if side < 0 else seq > here)
+        found = [decode(self._kind, body) for body in self._connection.scalars(query)]
+        return found if after is None else found[::-1]
+
+    def _equal(self, equal: Mapping[str, str]) -> Iterator[ColumnElement[bool]]:
         for column, value in equal.items():
-            query = query.where(self._table.c[column] == value)
-        return [decode(self._kind, body) for body in self._connection.scalars(query)]
+            if column in self._through:
+                own, table = self._through[column]
+                yield self._table.c[own].in_(select(table.c.id).where(table.c[column] == value))
+            else:
+                yield self._table.c[column] == value
 
 
 class SqlUnitOfWork:
     """One database transaction: committed at the end of ``with``, rolled back on an error.
 
     What the database itself refuses (locked by another process for too long, read-only, disk full) is
-    raised as :class:`StateError`.
+    raised as :class:`comity.operations.StoreError`.
     """
 
     requests: SqlCollection[Request]
@@ -119,6 +139,8 @@ class SqlUnitOfWork:
     archive: SqlArchiveIndex
     asked: SqlCollection[Asked]
     searches: SqlCollection[OpportunitySearch]
+    saved_searches: SqlCollection[SavedSearch]
+    matches: SqlCollection[SearchMatch]
     webhooks: SqlCollection[Webhook]
     buckets: SqlCollection[Bucket]
     jobs: SqlJobs
@@ -129,11 +151,8 @@ class SqlUnitOfWork:
         self._cache = cache
 
     def __enter__(self) -> Self:
-        self._context = self._engine.begin()
-        try:
-            c = self._connection = self._context.__enter__()
-        except DBAPIError as refusal:
-            raise _refused(refusal) from refusal
+        self._context = transaction(self._engine)
+        c = self._connection = self._context.__enter__()
         self.requests = SqlCollection(
             c, schema.requests, Request, lambda r: {"customer": r.customer.id, "product": r.product.id}
         )
@@ -152,9 +171,11 @@ class SqlUnitOfWork:
                 "status": r.status,
             },
             told=self._tell_order,
+            through={"product": ("request", schema.requests)},
         )
         self.tasks = SqlCollection(c, schema.tasks, OrderTask, lambda r: {"order": r.order, "state": r.state})
-        self.plans = SqlCollection(c, schema.plans, PlanRecord, lambda r: {})
+        self._news = PartnerNews()
+        self.plans = SqlCollection(c, schema.plans, PlanRecord, lambda r: {}, told=self._news.plans.append)
         self.activities = SqlCollection(
             c,
             schema.activities,
@@ -167,6 +188,7 @@ class SqlUnitOfWork:
                 "task": r.task,
                 "spacecraft": r.spacecraft,
             },
+            told=self._news.activity,
         )
         self.items = SqlCollection(
             c,
@@ -176,8 +198,16 @@ class SqlUnitOfWork:
             told=self._tell_item,
         )
         self.archive = SqlArchiveIndex(c)
-        self.withheld = SqlCollection(c, schema.withheld, Withheld, lambda r: {"partner": r.partner})
-        self.verdicts = SqlCollection(c, schema.verdicts, Verdict, lambda r: {"plan": r.plan})
+        self.withheld = SqlCollection(
+            c,
+            schema.withheld,
+            Withheld,
+            lambda r: {"partner": r.partner},
+            told=self._news.withheld.append,
+        )
+        self.verdicts = SqlCollection(
+            c, schema.verdicts, Verdict, lambda r: {"plan": r.plan}, told=self._news.verdicts.append
+        )
         self.billings = SqlCollection(c, schema.billings, Billing, lambda r: {}, key="order")
         self.asked = SqlCollection(c, schema.asked, Asked, lambda r: {"customer": r.customer}, key="request")
         self.searches = SqlCollection(
@@ -185,6 +215,12 @@ class SqlUnitOfWork:
             schema.searches,
             OpportunitySearch,
             lambda r: {"customer": r.customer, "product": r.product, "status": r.status},
+        )
+        self.saved_searches = SqlCollection(
+            c, schema.saved_searches, SavedSearch, lambda r: {"tenant": r.tenant, "state": r.state}
+        )
+        self.matches = SqlCollection(
+            c, schema.matches, SearchMatch, lambda r: {"search": r.search}, told=self._tell_match
         )
         self.webhooks = SqlCollection(
             c, job_schema.webhooks, Webhook, lambda r: {"tenant": r.tenant, "state": r.state}
@@ -198,7 +234,12 @@ class SqlUnitOfWork:
 
     def _tell_order(self, order: Order) -> None:
         """Keep the events of the statuses that are new in its history."""
+        self._news.at = order.statuses[-1].at
         self.events.add(order_events(order, self.events.count(order.id)))
+
+    def _tell_match(self, match: SearchMatch) -> None:
+        """Keep the event of an item that a saved search found."""
+        self.events.add([match_event(match)])
 
     def _tell_item(self, item: ItemRecord) -> None:
         """Keep the event of an item that is offered."""
@@ -213,12 +254,20 @@ class SqlUnitOfWork:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        try:
-            self._context.__exit__(kind, error, trace)
-        except DBAPIError as refusal:
-            raise _refused(refusal) from refusal
-        if isinstance(error, DBAPIError):
-            raise _refused(error) from error
+        if kind is None:
+            try:
+                self._tell_partners()
+            except BaseException as refusal:
+                self._context.__exit__(type(refusal), refusal, refusal.__traceback__)
+                raise
+        self._context.__exit__(kind, error, trace)
+
+    def _tell_partners(self) -> None:
+        """Keep the events of what this transaction has put of partners' assets and accounts."""
+        if self._news:
+            plans = {verdict.plan for verdict in self._news.verdicts}
+            approved = [a for plan in plans for a in self.activities.all(plan=plan, state="planned")]
+            self.events.add(self._news.events(self.programme(), approved))
 
     def programme(self) -> Programme:
         """The programme this operator runs."""
@@ -251,27 +300,28 @@ class SqlUnitOfWork:
         """Store the transactions of ``ledger`` that are not stored yet, and their postings."""
         table = schema.transactions
         known = set(self._connection.scalars(select(table.c.id)))
-        for transaction in ledger:
-            if transaction.id in known:
+        for entry in ledger:
+            if entry.id in known:
                 continue
             self._connection.execute(
                 insert(table).values(
-                    id=transaction.id,
-                    kind=transaction.kind,
-                    reference=transaction.reference,
-                    body=encode(transaction),
+                    id=entry.id,
+                    kind=entry.kind,
+                    reference=entry.reference,
+                    body=encode(entry),
                 )
             )
             rows: list[dict[str, Any]] = [
                 {
-                    "transaction": transaction.id,
+                    "transaction": entry.id,
                     "account": posting.account,
                     "amount": str(posting.amount),
                     "currency": posting.currency,
                 }
-                for posting in transaction.postings
+                for posting in entry.postings
             ]
             self._connection.execute(insert(schema.postings), rows)
+            self._news.transactions.append(entry)
 
     def next_id(self, kind: str) -> str:
         """A fresh identifier such as ``order-0007``."""
@@ -282,10 +332,6 @@ class SqlUnitOfWork:
             return f"{kind}-0001"
         self._connection.execute(update(table).where(table.c.kind == kind).values(last=last + 1))
         return f"{kind}-{last + 1:04d}"
-
-
-def _refused(error: DBAPIError) -> StateError:
-    return StateError(f"the database refused: {error.orig}; nothing was changed, try again")
 
 
 class SqlStore:
@@ -301,10 +347,20 @@ class SqlStore:
         """A new transaction."""
         return SqlUnitOfWork(self._engine, self._cache)
 
+    def read(self) -> SqlUnitOfWork:
+        """One moment of the state, to be read only: it waits for no other transaction."""
+        return SqlUnitOfWork(reading(self._engine), self._cache)
+
     @property
     def archive(self) -> SqlArchive:
         """Searching what was delivered."""
         return SqlArchive(self._engine)
+
+    def use_postgis(self) -> bool:
+        """Keep the archive's geometries with PostGIS where the database has it or lets it be made; whether
+        it does from now on."""
+        with transaction(self._engine) as connection:
+            return use_postgis(connection, create=True)
 
     def begin_jobs(self) -> SqlJobTransaction:
         """A new transaction on the queue alone."""
@@ -312,11 +368,8 @@ class SqlStore:
 
     def last_event(self) -> int:
         """Number of the newest event, without waiting for any transaction."""
-        try:
-            with reading(self._engine).begin() as connection:
-                return SqlEvents(connection).last()
-        except DBAPIError as refusal:
-            raise _refused(refusal) from refusal
+        with transaction(reading(self._engine)) as connection:
+            return SqlEvents(connection).last()
 
     @property
     def engine(self) -> Engine:

@@ -30,6 +30,7 @@ from comity.operations import (
     walk,
 )
 from comity.operations.delivery import waiting_products
+from comity.operations.oversight import veto, withhold
 from comity.planning import GreedySolver, Stop
 
 PROGRAMME = load_programme("joint-eo")
@@ -270,6 +271,42 @@ def test_a_word_given_while_the_plan_is_made_is_not_lost(area: MemoryStore) -> N
     with pytest.raises(StateError, match="changed while the plan was made"):
         make_plan(area, now=first.interval.end, solver=Slow())
     assert not set(first.cells) & set(task_of(area, str(first.task)).got)
+
+
+def test_orders_that_come_and_go_while_the_plan_is_made_do_not_spoil_it(cities: MemoryStore) -> None:
+    plan(cities)
+    gone = activities(cities, kind="acquisition")[0]
+
+    class Meanwhile(GreedySolver):
+        def solve(self, problem, **how):
+            make_quote(cities, "request-0001", now=NOW)
+            place_order(cities, "quote-0002", now=NOW)
+            cancel_order(cities, "order-0001", now=NOW)
+            return super().solve(problem, **how)
+
+    made = make_plan(cities, now=NOW, solver=Meanwhile())
+    assert made.id == "plan-0002"
+    mine = [a for a in activities(cities, order="order-0001") if a.kind == "acquisition"]
+    assert gone.id in {a.id for a in mine} and {a.state for a in mine} == {"dropped"}
+    assert activities(cities, order="order-0002") == []
+    with cities.begin() as work:
+        assert work.orders.get("order-0001").status == "user_cancelled"
+    make_plan(cities, now=NOW, solver=GreedySolver())
+    assert activities(cities, order="order-0002", state="planned")
+
+
+def test_a_booking_repeated_under_its_name_is_the_same_booking(cities: MemoryStore) -> None:
+    made = plan(cities)
+    activity = activities(cities, kind="acquisition")[0]
+    craft = PROGRAMME.craft(activity.spacecraft)
+    who = {"partner": craft.owner, "reason": "r", "now": NOW, "by": "tests"}
+    first = [veto(cities, made.id, [activity.id], id="withheld-a", **who) for _ in range(2)]
+    assert first[0] == first[1] and len(first[0]) == 1
+    asset = {"kind": "spacecraft", "asset": craft.id, "interval": Interval(NOW, NOW + 60.0)}
+    second = [withhold(cities, id="withheld-b", **asset, **who) for _ in range(2)]
+    assert second[0] == second[1]
+    with cities.begin() as work:
+        assert len(work.withheld.all()) == 2
 
 
 def test_a_second_deliver_does_not_offer_again_what_was_accepted(cities: MemoryStore, tmp_path: Path) -> None:

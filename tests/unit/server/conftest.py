@@ -1,4 +1,5 @@
-"""A server on a SQLite file with joint-eo loaded, and a token for every role."""
+"""A server with joint-eo loaded, and a token for every role: on a SQLite file, and for some tests of each
+area on PostgreSQL too, where COMITY_TEST_DATABASE_URL names one."""
 
 from __future__ import annotations
 
@@ -18,6 +19,7 @@ from comity.server.app import create_app
 from comity.server.operator import Operator, open_operator
 from comity.server.settings import Settings
 from comity.stores import SqlStore
+from databases import empty_database
 
 PROGRAMME = load_programme("joint-eo")
 BASE = "http://testserver"
@@ -32,11 +34,52 @@ CALLERS: dict[str, tuple[str, Role]] = {
 }
 
 
+#: Tests that also run on PostgreSQL: of each area the one that goes through most of it.
+ON_POSTGRESQL = frozenset(
+    {
+        "test_archive_sales.test_an_order_of_the_archive_goes_the_road_of_every_order",
+        "test_archive_sales.test_a_saved_search_is_told_once_of_what_comes",
+        "test_front.test_what_is_sent_twice_with_a_key_is_done_once",
+        "test_identity.test_a_revoked_credential_ends_its_tokens",
+        "test_identity.test_secrets_and_passwords_become_tokens",
+        "test_jobs.test_a_plan_is_made_in_the_background",
+        "test_jobs.test_a_worker_that_dies_with_its_plan_made_does_not_plan_twice",
+        "test_operator_api.test_a_partner_vetoes_and_the_next_plan_goes_around",
+        "test_operator_api.test_each_sees_its_own",
+        "test_stac.test_a_tenant_finds_its_own_items_and_nothing_else",
+        "test_stac.test_a_search_by_body_goes_from_page_to_page",
+        "test_standing.test_an_order_becomes_an_item_though_nobody_asks",
+        "test_standing.test_many_workers_begin_a_thing_once",
+        "test_stapi.test_from_the_landing_page_to_an_order",
+        "test_stapi.test_a_quote_binds_its_price_and_its_words",
+        "test_telemetry.test_the_figures_tell_of_everything_that_may_go_wrong",
+        "test_webhooks.test_a_customer_is_told_of_its_order_and_of_no_other",
+    }
+)
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Run those tests on either database."""
+    name = f"{metafunc.module.__name__.rpartition('.')[2]}.{metafunc.function.__name__}"
+    if name in ON_POSTGRESQL and "database_url" in metafunc.fixturenames:
+        metafunc.parametrize("database_url", ["sqlite", "postgresql"], indirect=True)
+
+
+@pytest.fixture
+def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
+    """SQLAlchemy URL of an empty database: on SQLite, unless PostgreSQL is asked for."""
+    yield from empty_database(getattr(request, "param", "sqlite"), tmp_path)
+
+
 @pytest.fixture(autouse=True)
 def plain_log() -> Iterator[None]:
     """The log as lines of JSON, as the running server has it."""
     structlog.configure(
-        processors=[structlog.processors.format_exc_info, structlog.processors.JSONRenderer()],
+        processors=[
+            structlog.contextvars.merge_contextvars,
+            structlog.processors.format_exc_info,
+            structlog.processors.JSONRenderer(),
+        ],
         logger_factory=structlog.PrintLoggerFactory(),
     )
     yield
@@ -47,11 +90,15 @@ def plain_log() -> Iterator[None]:
 def loaded_database(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A migrated database that runs joint-eo; copied for each test."""
     place = tmp_path_factory.mktemp("server") / "comity.db"
-    store = SqlStore(str(place))
+    _load(str(place))
+    return place
+
+
+def _load(place: str) -> None:
+    store = SqlStore(place)
     with store.begin() as work:
         work.set_programme(PROGRAMME)
     store.close()
-    return place
 
 
 @pytest.fixture
@@ -63,14 +110,18 @@ def settings() -> Settings:
 
 
 @pytest.fixture
-def operator(loaded_database: Path, tmp_path: Path, settings: Settings) -> Iterator[Operator]:
+def operator(
+    loaded_database: Path, database_url: str, tmp_path: Path, settings: Settings
+) -> Iterator[Operator]:
     """An operator whose time stands at the programme's epoch."""
-    place = tmp_path / "comity.db"
-    shutil.copy(loaded_database, place)
+    if database_url.startswith("sqlite"):
+        shutil.copy(loaded_database, tmp_path / "comity.db")
+    else:
+        _load(database_url)
     (tmp_path / "delivery").mkdir()
     assert PROGRAMME.epoch is not None
     made = open_operator(
-        str(place), settings, delivery=tmp_path / "delivery", clock=FixedClock(PROGRAMME.epoch)
+        database_url, settings, delivery=tmp_path / "delivery", clock=FixedClock(PROGRAMME.epoch)
     )
     yield made
     made.close()

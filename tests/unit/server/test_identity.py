@@ -202,7 +202,7 @@ def foreign(loaded_database: Path, tmp_path: Path) -> tuple[Operator, Identity, 
 
     tenants = {"cnsa": frozenset({"partner"}), "operator": frozenset({"operator", "planner"})}
     identity = Identity(
-        operator.credentials, settings, tenants=lambda t: tenants.get(t, frozenset()), fetch_keys=fetch
+        operator.credentials, settings, tenants=lambda t: tenants.get(t, frozenset()), fetch=fetch
     )
     return operator, identity, key, asked
 
@@ -227,7 +227,7 @@ def test_another_issuers_token_is_believed_for_what_it_says(foreign) -> None:
         {**good, "exp": now - 60},
         {**good, "comity_role": "operator"},
         {**good, "comity_tenant": "nobody"},
-        {**good, "comity_role": ["partner"]},
+        {**good, "comity_role": ["partner", "customer"]},
         {name: value for name, value in good.items() if name != "comity_tenant"},
         {name: value for name, value in good.items() if name != "exp"},
     )

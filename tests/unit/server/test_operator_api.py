@@ -59,8 +59,7 @@ def test_a_partner_vetoes_and_the_next_plan_goes_around(client, token, planned) 
         order = work.orders.get("order-0001")
     assert order.status == "accepted" and order.statuses[-1].reason_code == "withheld"
 
-    again = client.post("/operator/plans", headers=token["planner"], json={"time_limit_s": 5})
-    assert again.status_code == 201, again.text
+    plan_anew(client, token, time_limit_s=5)
     taken = [a for a in timeline(client, token["operator"], state="planned") if a["kind"] == "acquisition"]
     assert all(
         a["spacecraft"] != acquisition["spacecraft"]
@@ -74,6 +73,15 @@ def test_a_partner_vetoes_and_the_next_plan_goes_around(client, token, planned) 
     assert client.get("/operator/withheld", headers=mine).json() == {"withheld": []}
 
 
+def plan_anew(client, token, **asked) -> None:
+    """A new plan, made by the worker that the test is."""
+    later = client.post("/operator/plans", headers=token["planner"], json=asked)
+    assert later.status_code == 202, later.text
+    client.app.state.background.worker.run_all()
+    job = client.get(later.headers["location"], headers=token["planner"]).json()
+    assert job["state"] == "done", job["error"]
+
+
 def test_a_plan_is_approved_once_and_only_the_newest(client, token, planned) -> None:
     path = "/operator/plans/plan-0001/approval"
     for other in ("customer", "partner"):
@@ -85,7 +93,7 @@ def test_a_plan_is_approved_once_and_only_the_newest(client, token, planned) -> 
     assert all(a["commanded"] for a in timeline(client, token["planner"], state="planned"))
     with planned.store.begin() as work:
         assert work.orders.get("order-0001").status == "tasked"
-    client.post("/operator/plans", headers=token["planner"], json={"time_limit_s": 3})
+    plan_anew(client, token, time_limit_s=3)
     plans = client.get("/operator/plans", headers=token["planner"], params={"limit": 1}).json()
     assert plans["plans"][0]["current"] and plans["plans"][0]["approved"] is None and plans["next"]
     rest = client.get("/operator/plans", headers=token["planner"], params={"before": plans["next"]}).json()
@@ -175,5 +183,30 @@ def test_a_plan_has_limits(client, token, operator, settings) -> None:
     ):
         answer = client.post("/operator/plans", headers=token["planner"], json=bad)
         assert answer.status_code == 400 and answer.json()["errors"][0]["field"].startswith("body.")
+
+
+def test_a_plan_is_a_job_and_one_that_is_made_soon_is_the_answer(client, token, planned, app) -> None:
+    worker = app.state.background.worker
+    later = client.post("/operator/plans", headers=token["planner"], json={"time_limit_s": 2})
+    assert later.status_code == 202  # nobody works here
+    job = client.get(later.headers["location"], headers=token["planner"]).json()
+    assert (job["kind"], job["state"]) == ("plan", "queued")
+    app.state.background.works = True
+    worker.start()
+    key = {**token["planner"], "Idempotency-Key": "plan-of-today"}
+    made = client.post("/operator/plans", headers=key, json={"time_limit_s": 2})
+    asked = {**token["planner"], "Prefer": "respond-async"}
+    assert client.post("/operator/plans", headers=asked).status_code == 202
+    worker.stop()
+    assert made.status_code == 201, made.text
+    assert made.json()["reasons"] is not None
+    seen = client.get(made.headers["location"], headers=token["planner"]).json()
+    assert seen["id"] == made.json()["id"]
+    with planned.store.begin() as work:
+        for order in work.orders.all():
+            cancel = f"/stapi/orders/{order.id}/cancel"
+    assert client.post(cancel, headers=token["customer"]).status_code == 200
+    worker.start()
     nothing = client.post("/operator/plans", headers=token["planner"])
+    worker.stop()
     assert nothing.status_code == 409 and "order a quote first" in nothing.json()["detail"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -92,6 +93,13 @@ def test_pages_hold_every_opportunity_once(client: TestClient, token: Headers, w
         step = rels(page).get("next")
     assert ids == [feature["id"] for feature in whole["features"]]
     assert len(ids) == len(set(ids)) == whole["numberMatched"]
+    back = rels(page)["prev"]
+    before = client.post(back["href"], json=back["body"], headers=me).json()
+    assert [feature["id"] for feature in before["features"]] == ids[
+        -len(page["features"]) - 13 : -len(page["features"])
+    ]
+    begin = rels(page)["first"]
+    assert client.post(begin["href"], json=begin["body"], headers=me).json()["features"][0]["id"] == ids[0]
     other = {**body, "geometry": {"type": "Point", "coordinates": [40, 10]}}
     first = client.post(url, json={**body, "limit": 1}, headers=me).json()
     stolen = client.post(url, json={**other, "next": rels(first)["next"]["body"]["next"]}, headers=me)
@@ -274,6 +282,40 @@ def test_an_order_is_placed_once_cancelled_once_and_explained(
     assert cancelled["status"]["status_code"] == "user_cancelled"
     assert cancelled["status"]["reason_text"] == "rain"
     assert client.post(links["cancel"]["href"], headers=me).status_code == 409
+
+
+def test_orders_are_paged_both_ways_and_by_product(
+    client: TestClient, operator: Any, token: Headers, week: str
+) -> None:
+    me, wanted = token["customer"], {"datetime": week, "geometry": DJIBOUTI}
+    first = client.post(f"{ROOT}/products/hr-scene/orders", json=wanted, headers=me).json()["id"]
+    with operator.store.begin() as work:  # copies: what is asked here is how they are listed
+        order, request = work.orders.get(first), work.requests.get(work.orders.get(first).request)
+        other = replace(request, id="request-x", product=operator.programme.product("hr-area"))
+        work.requests.put(other)
+        work.orders.put(replace(order, id="x-0", request=other.id))
+        for number in range(1, 5):
+            work.orders.put(replace(order, id=f"x-{number}"))
+    newest = ["x-4", "x-3", "x-2", "x-1", "x-0", first]
+
+    def walked(url: str, rel: str) -> tuple[list[str], str]:
+        ids: list[str] = []
+        while url:
+            page = client.get(url, headers=token["operator"]).json()
+            ids += [order["id"] for order in page["orders"]]
+            last, url = url, rels(page).get(rel, {}).get("href", "")
+        return ids, last
+
+    url = f"{ROOT}/orders?limit=2&customer=dj-environment"
+    ids, last = walked(url, "next")
+    assert ids == newest
+    assert "customer=dj-environment" in last
+    back, begin = walked(last, "prev")
+    assert back == ["x-0", first, "x-2", "x-1", "x-4", "x-3"]
+    assert "next" in rels(client.get(begin, headers=token["operator"]).json())
+    assert walked(f"{ROOT}/products/hr-scene/orders?limit=2", "next")[0] == [*newest[:4], first]
+    assert walked(f"{ROOT}/products/hr-area/orders?limit=2", "next")[0] == ["x-0"]
+    assert client.get(f"{ROOT}/orders?next=e30", headers=me).status_code == 400
 
 
 def test_what_the_licence_refuses_is_no_opportunity(client: TestClient, token: Headers, week: str) -> None:

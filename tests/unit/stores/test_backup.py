@@ -144,7 +144,9 @@ def test_a_database_full_of_orders_moves_forward_and_nobody_is_told_of_the_past_
     before.pop("jobs")
     told, again = before.pop("events"), after.pop("events")
     assert after == before
-    assert [row[1:4] for row in again] == [row[1:4] for row in told]
+    # partners hear of plans from now on only
+    customers = [row[1:4] for row in told if not str(row[2]).startswith("partner:")]
+    assert [row[1:4] for row in again] == customers
     store = SqlStore(database_url)
     with store.begin() as work:
         last = work.events.last()

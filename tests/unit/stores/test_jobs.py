@@ -227,7 +227,34 @@ def test_a_stopped_worker_hands_back_what_it_had_begun(store) -> None:
     assert begun.wait(10)
     assert worker.stop(0.1)
     back = get(store, job.id)
-    assert (back.state, back.runs, back.worker) == ("queued", 0, "")
+    assert (back.state, back.worker, back.most_runs - back.runs) == ("queued", "", 1)
+
+
+@stores
+def test_a_job_that_hears_nothing_is_handed_back_for_it_and_its_late_words_are_refused(store) -> None:
+    begun, end, refused = threading.Event(), threading.Event(), []
+
+    def deaf(run):
+        begun.set()
+        end.wait(10)
+        try:
+            with run.store.begin() as work:
+                work.next_id("order")
+        except LeaseLostError as error:
+            refused.append(error)
+            raise
+
+    (job,) = add(store, most_runs=1)
+    worker = Worker(store, {"work": Kind(name="work", handler=deaf)}, poll_s=0.02)
+    worker.start()
+    assert begun.wait(10)
+    assert not worker.stop(0.1)
+    back = get(store, job.id)
+    assert back.state == "queued"
+    assert claim(store, worker.name, now=back.due).id == job.id  # by one of the same name, even
+    end.set()
+    _until(lambda: not worker.alive())
+    assert refused
 
 
 def test_many_workers_never_claim_the_same_job(database_url: str) -> None:
@@ -275,9 +302,10 @@ def test_workers_killed_at_any_moment_lose_nothing_and_double_nothing(database_u
         while time.monotonic() < deadline:
             time.sleep(draw.uniform(0.05, 0.3))
             with store.begin_jobs() as jobs:
-                if len(jobs.list(state="done", limit=1000)) == 40:
-                    break
-            if killed < 12:
+                everything = jobs.list(limit=1000)
+            if all(job.state == "done" for job in everything):
+                break
+            if killed < 12 or not any(job.runs > 1 for job in everything):
                 victim = draw.randrange(2)
                 kill(running[victim])
                 killed += 1
@@ -313,7 +341,7 @@ def _workers(database_url: str) -> Iterator[tuple[Callable[[], int], Callable[[i
         try:
             yield start, kill
         finally:
-            for pid in alive:
+            for pid in tuple(alive):
                 kill(pid)
             mother.kill()
 

@@ -15,6 +15,7 @@ from comity.core import InputError, Interval, StateError, UnknownIdError
 from comity.fleet import load_programme, point_target
 from comity.operations import (
     MemoryStore,
+    StoreError,
     add_request,
     execute,
     make_plan,
@@ -138,7 +139,7 @@ def test_a_database_that_another_process_holds_is_told_without_a_traceback(tmp_p
     store._engine.dispose()
     other = sqlite3.connect(path, isolation_level=None)
     other.execute("BEGIN IMMEDIATE")
-    with pytest.raises(StateError, match="locked"), store.begin():
+    with pytest.raises(StoreError, match="locked"), store.begin():
         pass
     other.execute("ROLLBACK")
     other.close()

@@ -54,15 +54,7 @@ class Scene:
         """The trajectory over the interval, sampled once; all tracks share their nodes."""
         known = self._tracks.get(id(trajectory))
         if known is None:
-            known = sample(
-                trajectory,
-                self.interval,
-                self.eop,
-                sky=self.sky,
-                step_s=self._step_s,
-                margin_s=0.0,
-                nodes_only=True,
-            )
+            known = sample(trajectory, self.interval, self._step_s)
             self._tracks[id(trajectory)] = known
         return known
 

@@ -62,6 +62,7 @@ def make_item(
     max_pixels: int = 20_000_000,
     place: str | None = None,
     quicklook_px: int = 1024,
+    taken_as: str | None = None,
     land_in: LandIn = territories.land_in,
     borders_in: BordersIn = territories.borders_in,
 ) -> ItemFiles:
@@ -78,6 +79,7 @@ def make_item(
     seed : draws everything that is made up; the ground looks the same in every image of one seed.
     place : what the quicklook calls the place; the acquisition's target unless given.
     quicklook_px : longest side of the picture.
+    taken_as : id under which the same acquisition was made before: the image shows the same clouds.
     land_in, borders_in : land and borders within west, south, east, north (degrees).
 
     Raises
@@ -111,7 +113,7 @@ def make_item(
         cloud=acquisition.cloud,
         month=month,
         ground_key=f"{seed}",
-        sky_key=f"{seed}/{acquisition.id}",
+        sky_key=f"{seed}/{taken_as or acquisition.id}",
         land_in=land_in,
     )
     paths = _paths(home, acquisition)

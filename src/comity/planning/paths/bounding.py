@@ -29,14 +29,16 @@ from comity.planning.paths.relaxation import BoolArray, Prices, Relaxation
 #: Levels of the descent: how many, steps in each, and first and last heat and stiffness over a node's worth.
 _LEVELS, _STEPS = 60, 5
 _HEAT, _STIFFNESS = (0.1, 0.007), (1.2, 0.03)
+#: First and last stiffness over the prices of a store or a battery, and levels until prices count so.
+_HELD, _WARM = (0.2, 0.01), 20
 #: Nodes per request in the first levels, in the later ones at most, and in the first core.
 _SPREAD, _MOST, _CORE = 15, 15, 5.0
 #: Nodes of the descent, at most (besides those in use).
 _NODES = 100_000
 #: Where the core's linear program would be larger (columns), the descent goes on by so many levels instead.
-_LARGEST, _TAIL = 40_000, 20
-#: Below this heat (over a node's worth) the nodes are chosen by their slack; it is this many times the heat.
-_CHOSEN_BELOW, _NEAR = 0.04, 15.0
+_LARGEST, _TAIL = 40_000, 60
+#: Below this heat (over a node's worth) the nodes are chosen: those of least slack.
+_CHOSEN_BELOW = 0.04
 #: The graph is narrowed again when the heat has fallen by this.
 _NARROWER = 0.6
 #: Largest part of the core that a round adds, and mixtures of best prices with the linear program's.
@@ -155,12 +157,12 @@ class _Run:
             if again or (heat < _CHOSEN_BELOW * worth and heat < _NARROWER * narrowed):
                 slack = relaxation.slack(relaxation.proper(descent.prices))
                 most = min(_MOST * problem.requests, _NODES, n) - 1
-                near = min(_NEAR * heat, float(np.partition(slack, most)[most]))
-                descent.restrict((slack <= near) | (descent.shares > _SHARE))
+                near = slack <= np.partition(slack, most)[most]
+                descent.restrict(near | (descent.shares > _SHARE))
                 narrowed = heat
-            descent.level(
-                heat, worth * _STIFFNESS[0] * (_STIFFNESS[1] / _STIFFNESS[0]) ** part, _STEPS, self.over
-            )
+            stiffness = worth * _STIFFNESS[0] * (_STIFFNESS[1] / _STIFFNESS[0]) ** part
+            held = _HELD[0] * (_HELD[1] / _HELD[0]) ** part * min(1.0, k / _WARM)
+            descent.level(heat, stiffness, held, _STEPS, self.over)
             self.offer(relaxation.proper(descent.prices))
             self.shares, self.extra = descent.shares, descent.extra
             if k % _EACH == _EACH - 1 and k < levels - 1:

@@ -38,6 +38,9 @@ class Descent:
         self._by_node = coupling.nodes.tocsc()
         self._limit = np.concatenate((np.ones(problem.requests), coupling.limit))
         self._free = np.concatenate((np.zeros(problem.requests, np.bool_), coupling.equal))
+        entries = coupling.extra.tocoo()
+        self._entries = (entries.row, entries.col, np.abs(entries.data))
+        self._holder = 2 * (coupling.satellite + 1) + coupling.charge
         self._odds = np.zeros(len(coupling.low))
         self._now = np.zeros(len(coupling.low))
         self._y = np.zeros(len(self._limit))
@@ -66,7 +69,18 @@ class Descent:
         self._rows_t = self._rows.T.tocsr()
         self._share, self._soft = np.zeros(len(self._nodes)), graph.soft(self._nodes)
 
-    def _smooth(self, y: FloatArray, heat: float, stiffness: float) -> tuple[float, FloatArray]:
+    def _stiffness(self, least: float, part: float) -> FloatArray:
+        """Of each variable: a ``part`` of the largest price of its store or battery, not under ``least``.
+
+        A variable's price moves by about its stiffness in a step: too little, and where prices are high they
+        are not reached; too much, and the variable stays where it was.
+        """
+        row, column, factor = self._entries
+        top = np.zeros(self._holder.max(initial=0) + 1)
+        np.maximum.at(top, self._holder[column], np.abs(self._y[self._requests + row]) * factor)
+        return np.maximum(least, part * top[self._holder])
+
+    def _smooth(self, y: FloatArray, heat: float, stiffness: FloatArray) -> tuple[float, FloatArray]:
         """The smooth bound and its slopes."""
         self.passes += 1
         rows = y[self._requests :]
@@ -111,8 +125,12 @@ class Descent:
 
         return solve
 
-    def level(self, heat: float, stiffness: float, steps: int, over: Callable[[], bool]) -> None:
-        """So many steps at these; the resources' variables are held near where the last level left them."""
+    def level(self, heat: float, least: float, part: float, steps: int, over: Callable[[], bool]) -> None:
+        """So many steps at this heat; the resources' variables are held near where the last level left them.
+
+        ``least``, ``part``: how stiffly, as such and of their prices.
+        """
+        stiffness = self._stiffness(least, part)
         self._odds = np.clip(self._now, -_ODDS, _ODDS)
         value, slope = self._smooth(self._y, heat, stiffness)
         metric = self._metric(slope, heat)

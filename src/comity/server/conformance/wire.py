@@ -1,25 +1,37 @@
-"""Asking a server and looking into its answers."""
+"""Asking a server: within bounds of time and size, the token only to the server itself."""
 
 from __future__ import annotations
 
+import json
+import time
 from collections.abc import Mapping, Sequence
 from typing import Any
-from urllib.parse import urljoin
+from urllib.parse import urljoin, urlsplit
 
 import httpx
 
-from comity.server.conformance.findings import NotSoError
+from comity.server.conformance.findings import NotSoError, OutOfTimeError
 
 #: The largest answer that is read, bytes.
 MAX_ANSWER = 32 * 2**20
 
 
 class Asker:
-    """Asks one server; answers that are not as they should be raise :class:`NotSoError`."""
+    """Asks one server; answers that are not as they should be raise :class:`NotSoError`.
 
-    def __init__(self, client: httpx.Client, base: str) -> None:
+    ``answer_s``: the longest that one answer may take; ``total_s``: all of them together.
+    """
+
+    def __init__(self, client: httpx.Client, base: str, *, answer_s: float, total_s: float) -> None:
         self._client = client
+        self._answer_s = answer_s
+        self._until = time.monotonic() + total_s
+        self._total_s = total_s
         self.base = base
+
+    def url(self, href: str) -> str:
+        """The address of a link; relative ones are the landing page's."""
+        return urljoin(self.base.rstrip("/") + "/", href)
 
     def ask(
         self,
@@ -30,67 +42,97 @@ class Asker:
         headers: Mapping[str, str] | None = None,
         **more: Any,
     ) -> httpx.Response:
-        """The answer, whose status is one of ``status``. Relative addresses are the landing page's."""
-        url = urljoin(self.base.rstrip("/") + "/", href)
-        try:
-            answer = self._client.request(method, url, headers=dict(headers or {}), **more)
-        except (httpx.HTTPError, httpx.InvalidURL) as error:
-            raise NotSoError(f"{method} {url}: no answer: {error}") from error
+        """The answer, whose status is one of ``status``."""
+        answer = self.send(method, href, headers=headers, **more)
         if answer.status_code not in status:
             wanted = " or ".join(map(str, status))
+            where = f" (to {answer.headers['location']})" if answer.is_redirect else ""
             raise NotSoError(
-                f"{method} {url} answered {answer.status_code}, not {wanted}: {answer.text[:160]}"
+                f"{method} {answer.url} answered {answer.status_code}{where}, not {wanted}: {excerpt(answer)}"
             )
         return answer
+
+    def send(
+        self, method: str, href: str, *, headers: Mapping[str, str] | None = None, **more: Any
+    ) -> httpx.Response:
+        """The answer, whatever its status."""
+        left = self._until - time.monotonic()
+        if left <= 0:
+            raise OutOfTimeError(f"the {self._total_s:g} s for the whole check are over")
+        until = time.monotonic() + min(left, self._answer_s)
+        try:
+            url = self.url(href)
+            if urlsplit(url).scheme not in ("http", "https"):
+                raise NotSoError(f"{url[:200]} is no address of the web")
+            request = self._client.build_request(
+                method, url, headers=dict(headers or {}), timeout=min(left, self._answer_s), **more
+            )
+            if _origin(url) != _origin(self.base):
+                for name in ("authorization", "x-api-key"):
+                    request.headers.pop(name, None)
+            answer = self._client.send(request, stream=True)
+            try:
+                return _whole(answer, until, self._answer_s)
+            finally:
+                answer.close()
+        except (httpx.HTTPError, httpx.InvalidURL, httpx.StreamError, ValueError) as error:
+            told = str(error) or type(error).__name__
+            raise NotSoError(f"{method} {href[:200]}: no answer: {told}") from error
 
     def json(self, method: str, href: str, **more: Any) -> dict[str, Any]:
         """The JSON object that is answered."""
         return document(self.ask(method, href, **more))
 
+    def wait(self, seconds: float) -> None:
+        """Wait, no longer than there is time."""
+        time.sleep(max(0.0, min(seconds, self._until - time.monotonic())))
+
+
+def _origin(url: str) -> tuple[str, str | None, int | None]:
+    parts = urlsplit(url)
+    return parts.scheme, parts.hostname, parts.port or {"http": 80, "https": 443}.get(parts.scheme)
+
+
+def _whole(answer: httpx.Response, until: float, answer_s: float) -> httpx.Response:
+    """The answer with its body, read within ``until`` and :data:`MAX_ANSWER`."""
+    parts: list[bytes] = []
+    size = 0
+    for part in answer.iter_bytes():
+        parts.append(part)
+        size += len(part)
+        if size > MAX_ANSWER:
+            raise NotSoError(f"{answer.url}: more than {MAX_ANSWER:,} bytes")
+        if time.monotonic() > until:
+            raise NotSoError(f"{answer.url}: the answer took longer than {answer_s:g} s")
+    headers = [
+        (name, value)
+        for name, value in answer.headers.multi_items()
+        if name.lower() not in ("content-encoding", "content-length", "transfer-encoding")
+    ]
+    return httpx.Response(
+        answer.status_code, headers=headers, content=b"".join(parts), request=answer.request
+    )
+
+
+def excerpt(answer: httpx.Response) -> str:
+    """The beginning of an answer, on one line."""
+    return " ".join(answer.text[:160].split())
+
 
 def document(answer: httpx.Response) -> dict[str, Any]:
     """The JSON object of an answer."""
-    if len(answer.content) > MAX_ANSWER:
-        raise NotSoError(f"{answer.url}: {len(answer.content):,} bytes are too many")
     try:
-        content = answer.json()
+        content = json.loads(answer.content)
+    except RecursionError as error:
+        raise NotSoError(f"{answer.url} is JSON nested too deep to be read") from error
     except ValueError as error:
-        raise NotSoError(f"{answer.url} is not JSON: {answer.text[:80]!r}") from error
+        kind = answer.headers.get("content-type", "no media type")
+        raise NotSoError(f"{answer.url} is not JSON ({kind}): {excerpt(answer)[:80]!r}") from error
     if not isinstance(content, dict):
         raise NotSoError(f"{answer.url} holds a {type(content).__name__}, not a JSON object")
     return content
 
 
-def need(content: Mapping[str, Any], where: str, **kinds: type | tuple[type, ...]) -> None:
-    """Fields that must be there, with their kinds."""
-    for name, kind in kinds.items():
-        if name not in content:
-            raise NotSoError(f"{where} has no {name!r}")
-        if not isinstance(content[name], kind):
-            raise NotSoError(f"{where}: {name!r} is a {type(content[name]).__name__}")
-
-
-def need_value(content: Mapping[str, Any], where: str, **values: object) -> None:
-    """Fields that must have just this value."""
-    for name, value in values.items():
-        if content.get(name) != value:
-            raise NotSoError(f"{where}: {name!r} is {content.get(name)!r}, not {value!r}")
-
-
-def links_of(content: Mapping[str, Any], where: str) -> list[dict[str, Any]]:
-    """The links of a document, each with an address and a relation."""
-    links = content.get("links")
-    if not isinstance(links, list):
-        raise NotSoError(f"{where} has no list of links")
-    for each in links:
-        if not isinstance(each, dict) or not all(isinstance(each.get(k), str) for k in ("href", "rel")):
-            raise NotSoError(f"{where}: {str(each)[:80]} is no link: it needs href and rel")
-    return links
-
-
-def link_of(content: Mapping[str, Any], rel: str, where: str) -> dict[str, Any]:
-    """The first link of this relation."""
-    for each in links_of(content, where):
-        if each["rel"] == rel:
-            return each
-    raise NotSoError(f"{where} has no link with rel {rel!r}")
+def media_type(answer: httpx.Response) -> str:
+    """The media type without its parameters."""
+    return str(answer.headers.get("content-type", "")).split(";")[0].strip().lower()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from comity.operations.events import partner_tenant
 from comity.operations.identity import Role
 
 #: The operator's own people belong to this tenant; no customer or partner may be called so.
@@ -69,6 +70,14 @@ class Caller:
     role: Role
     scopes: frozenset[str]
     name: str
+
+    @property
+    def party(self) -> str:
+        """Under which name what is kept for the caller is kept (webhooks, jobs, idempotency keys).
+
+        A partner may be called as a customer is; what is one's is not the other's.
+        """
+        return partner_tenant(self.tenant) if self.role == "partner" else self.tenant
 
     @property
     def sees_all(self) -> bool:

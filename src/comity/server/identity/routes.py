@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import binascii
 from typing import Annotated, Any, Literal
@@ -25,6 +26,9 @@ from comity.server.problems import (
     responses,
 )
 from comity.server.settings import Settings
+
+#: Passwords hashed at once: each takes 64 MiB of memory.
+_HASHED_AT_ONCE = 4
 
 
 class TokenAnswer(BaseModel):
@@ -91,6 +95,8 @@ def router(operator: Operator, settings: Settings) -> APIRouter:
     """``/auth/…`` and ``/.well-known/…``."""
     routes = APIRouter(tags=["Identity"])
     logins = RateLimit(settings.logins_per_minute)
+    failed = RateLimit(settings.tries_per_minute)
+    hashing = asyncio.Semaphore(_HASHED_AT_ONCE)
 
     @routes.post(
         "/auth/token",
@@ -119,6 +125,7 @@ def router(operator: Operator, settings: Settings) -> APIRouter:
                 "client_id and client_secret" if grant_type == "client_credentials" else "username, password"
             )
             raise FieldError(f"grant {grant_type} needs {needed}", field="body", limit=needed)
+        failed.check(address)
         logins.take(f"{address} {name[:200]}")
         trade = (
             operator.identity.client_token
@@ -126,9 +133,11 @@ def router(operator: Operator, settings: Settings) -> APIRouter:
             else operator.identity.user_token
         )
         try:
-            made: Token = await run_in_threadpool(trade, name, secret, scope)
+            async with hashing:
+                made: Token = await run_in_threadpool(trade, name, secret, scope)
         except UnauthenticatedError:
             await run_in_threadpool(_logged_in, operator, request, name, 401)
+            failed.take(address)
             raise
         await run_in_threadpool(_logged_in, operator, request, name, 200)
         response.headers["Pragma"] = "no-cache"

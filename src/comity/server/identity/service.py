@@ -21,7 +21,8 @@ from argon2.exceptions import Argon2Error, InvalidHashError
 from comity.core import Epoch, UnknownIdError
 from comity.operations.identity import Credential, CredentialKind, CredentialStore, Role
 from comity.server.identity.caller import OPERATOR_TENANT, ROLE_SCOPES, Caller
-from comity.server.identity.tokens import MAX_TOKEN, FetchKeys, ForeignTokens, TokenSigner
+from comity.server.identity.foreign import FetchDocument, ForeignTokens
+from comity.server.identity.tokens import MAX_TOKEN, TokenSigner
 from comity.server.problems import FieldError, ForbiddenError, UnauthenticatedError
 from comity.server.settings import Settings
 
@@ -29,6 +30,8 @@ from comity.server.settings import Settings
 KEY = re.compile(r"cmk_([a-z0-9]{12})_([A-Za-z0-9_-]{43})")
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._@-]{1,99}")
 MIN_PASSWORD, MAX_PASSWORD = 12, 1024
+#: Credentials that a tenant may have in a role: each has a share of the requests of its own.
+MOST_CREDENTIALS = 200
 #: A revoked credential may be believed for so long (s) by a worker that has just looked.
 RECHECK_S = 2.0
 _CACHED = 10_000
@@ -52,7 +55,7 @@ class Identity:
         settings: Settings,
         *,
         tenants: Callable[[str], frozenset[Role]],
-        fetch_keys: FetchKeys,
+        fetch: FetchDocument,
         hasher: PasswordHasher | None = None,
     ) -> None:
         self._store = store
@@ -61,7 +64,7 @@ class Identity:
         self._hasher = hasher or PasswordHasher()
         self._nobody = self._hasher.hash(secrets.token_urlsafe(16))
         self.signer = TokenSigner(store, settings.base_url, settings.base_url)
-        self._foreign = ForeignTokens(settings.issuers, fetch_keys)
+        self._foreign = ForeignTokens(settings.issuers, fetch, tenants)
         self._seen: dict[str, tuple[Credential | None, float]] = {}
         self._lock = threading.Lock()
 
@@ -98,6 +101,13 @@ class Identity:
                 value=tenant,
             )
         now = machine_now()
+        living = sum(each.role == role and each.good(now) for each in self._store.of(tenant))
+        if living >= MOST_CREDENTIALS:
+            raise FieldError(
+                f"{tenant} has {living} credentials as {role}, the limit is {MOST_CREDENTIALS}: revoke one",
+                field="body",
+                limit=MOST_CREDENTIALS,
+            )
         if expires is not None and expires <= now:
             raise FieldError(
                 f"expiry {expires} is past, it is {now}", field="body.expires", value=expires.iso(0)
@@ -145,7 +155,7 @@ class Identity:
     def revoke(self, id: str, *, by: Caller) -> None:
         """End a credential of the caller's tenant (any tenant's with ``identity:write``)."""
         credential = self._store.find(id)
-        if credential is None or ("identity:write" not in by.scopes and credential.tenant != by.tenant):
+        if credential is None or not _may_see(by, credential):
             raise UnknownIdError("credential", id)
         self._store.revoke(id, machine_now())
         with self._lock:
@@ -153,7 +163,8 @@ class Identity:
 
     def listed(self, by: Caller) -> list[Credential]:
         """The credentials the caller may see: the tenant's own, or all with ``identity:write``."""
-        return self._store.of(None if "identity:write" in by.scopes else by.tenant)
+        found = self._store.of(None if "identity:write" in by.scopes else by.tenant)
+        return [each for each in found if _may_see(by, each)]
 
     # -- trading them for tokens ----------------------------------------------------------------------
 
@@ -240,33 +251,15 @@ class Identity:
         if len(token) > MAX_TOKEN:
             raise UnauthenticatedError(f"the token is longer than {MAX_TOKEN} characters")
         header, unverified = _peek(token)
-        kid, issuer = str(header.get("kid", "")), unverified.get("iss")
+        issuer = unverified.get("iss")
         if issuer == self._settings.base_url:
-            claims = self.signer.verify(token, kid)
+            claims = self.signer.verify(token, str(header.get("kid", "")))
             credential = self._current(str(claims["sub"]))
             if credential is None:
                 raise UnauthenticatedError("the token's credential is revoked or has expired")
             granted = (each for each in str(claims.get("scope", "")).split() if each in credential.scopes)
             return _caller(credential, granted)
-        foreign = self._foreign.issuer(issuer) if isinstance(issuer, str) else None
-        if foreign is None:
-            raise UnauthenticatedError("the token is of an issuer that this server does not believe")
-        claims = self._foreign.verify(token, kid, foreign)
-        tenant, role = claims.get(foreign.tenant_claim), claims.get(foreign.role_claim)
-        if not isinstance(tenant, str) or not isinstance(role, str) or role not in self._tenants(tenant):
-            raise UnauthenticatedError("the token names no tenant and role of this programme")
-        scopes = ROLE_SCOPES[role]
-        scope = claims.get("scope")
-        if isinstance(scope, str) and (
-            named := frozenset(scope.split()) & frozenset(ROLE_SCOPES["operator"])
-        ):
-            scopes &= named
-        return Caller(
-            tenant=tenant,
-            role=role,
-            scopes=scopes,
-            name=f"{foreign.issuer}#{claims['sub']}"[:200],
-        )
+        return self._foreign.caller(token, header, issuer)
 
     def _current(self, id: str) -> Credential | None:
         """The credential if it is good, looked up at most every :data:`RECHECK_S`."""
@@ -289,6 +282,13 @@ def _caller(credential: Credential, scopes: Iterable[str]) -> Caller:
     return Caller(
         tenant=credential.tenant, role=credential.role, scopes=frozenset(scopes), name=credential.id
     )
+
+
+def _may_see(by: Caller, credential: Credential) -> bool:
+    """Whether a credential is the caller's tenant's: one in another role is not (a partner may be called as a
+    customer is, and planners do not see operators')."""
+    own = (credential.tenant, credential.role) == (by.tenant, by.role)
+    return own or "identity:write" in by.scopes
 
 
 def _peek(token: str) -> tuple[dict[str, Any], dict[str, Any]]:

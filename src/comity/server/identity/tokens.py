@@ -1,33 +1,26 @@
-"""Access tokens: our own (RFC 9068, Ed25519), and those of OpenID providers the operator believes."""
+"""Our own access tokens (RFC 9068, Ed25519), and what makes any token good."""
 
 from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any, cast
 from uuid import uuid4
 
 from joserfc import jwt
 from joserfc.errors import JoseError
-from joserfc.jwk import KeySet, OKPKey
+from joserfc.jwk import Key, OKPKey
 
-from comity.core import ComityError
 from comity.operations.identity import CredentialStore
 from comity.server.problems import UnauthenticatedError
-from comity.server.settings import ForeignIssuer
 
-#: What we sign with, and what we take from others: asymmetric only, so that no public key is a secret.
 OUR_ALGORITHM = "Ed25519"
-FOREIGN_ALGORITHMS = ("RS256", "PS256", "ES256", "ES384", "EdDSA", "Ed25519")
 _LEEWAY_S = 30
 #: A token longer than this is not looked at.
 MAX_TOKEN = 8192
 #: Keys are read again at most this often (s), when a token names one that is not known.
 _REREAD_S = 10.0
-_FETCH_AGAIN_S = 60.0
-
-FetchKeys = Callable[[str], Mapping[str, Any]]
 
 
 class TokenSigner:
@@ -62,7 +55,7 @@ class TokenSigner:
         key = self._key(kid)
         if key is None:
             raise UnauthenticatedError("the token's signing key is not ours")
-        return _claims(token, key, (OUR_ALGORITHM,), self._issuer, self._audience, "at+jwt")
+        return verified(token, key, (OUR_ALGORITHM,), self._issuer, self._audience, _LEEWAY_S, "at+jwt")
 
     def rotate(self) -> None:
         """Sign with a new key from now on."""
@@ -101,57 +94,21 @@ class TokenSigner:
             self._newest = keys[0] if keys else None
 
 
-class ForeignTokens:
-    """Verifies access tokens of configured OpenID providers by their published keys."""
-
-    def __init__(self, issuers: tuple[ForeignIssuer, ...], fetch: FetchKeys) -> None:
-        self._issuers = {each.issuer: each for each in issuers}
-        self._fetch = fetch
-        self._lock = threading.Lock()
-        self._keys: dict[str, tuple[KeySet, float]] = {}
-
-    def issuer(self, name: str) -> ForeignIssuer | None:
-        """The configured issuer of this name."""
-        return self._issuers.get(name)
-
-    def verify(self, token: str, kid: str, issuer: ForeignIssuer) -> dict[str, Any]:
-        """The claims of a provider's token; raises :class:`UnauthenticatedError`."""
-        keys = self._key_set(issuer, kid)
-        if keys is None:
-            raise UnauthenticatedError(f"no key {kid!r} of {issuer.issuer}")
-        return _claims(token, keys, FOREIGN_ALGORITHMS, issuer.issuer, issuer.audience, None)
-
-    def _key_set(self, issuer: ForeignIssuer, kid: str) -> KeySet | None:
-        with self._lock:
-            known = self._keys.get(issuer.issuer)
-            now = time.monotonic()
-            if known is not None and (_has(known[0], kid) or now - known[1] < _FETCH_AGAIN_S):
-                return known[0] if _has(known[0], kid) else None
-            try:
-                keys = KeySet.import_key_set(cast(Any, dict(self._fetch(issuer.jwks_uri))))
-            except (ComityError, JoseError, KeyError, TypeError, ValueError) as error:
-                if known is None:
-                    raise UnauthenticatedError(f"the keys of {issuer.issuer} cannot be read now") from error
-                keys = known[0]
-            self._keys[issuer.issuer] = (keys, now)
-            return keys if _has(keys, kid) else None
-
-
-def _has(keys: KeySet, kid: str) -> bool:
-    return any(key.kid == kid for key in keys.keys)
-
-
-def _claims(
+def verified(
     token: str,
-    key: OKPKey | KeySet,
+    key: Key,
     algorithms: tuple[str, ...],
     issuer: str,
     audience: str,
-    kind: str | None,
+    leeway_s: int,
+    kind: str | None = None,
 ) -> dict[str, Any]:
-    """Signature, type, issuer, audience and times all have to hold."""
+    """The claims of a token whose signature, type, issuer, audience and times all hold.
+
+    ``leeway_s``: how far clocks may be apart. Raises :class:`UnauthenticatedError`.
+    """
     registry = jwt.JWTClaimsRegistry(
-        leeway=_LEEWAY_S,
+        leeway=leeway_s,
         iss={"essential": True, "value": issuer},
         aud={"essential": True, "value": audience},
         exp={"essential": True},
@@ -162,6 +119,6 @@ def _claims(
         if kind is not None and decoded.header.get("typ") != kind:
             raise UnauthenticatedError("the token is no access token")
         registry.validate(decoded.claims)
-    except (JoseError, ValueError, TypeError, KeyError, RecursionError) as error:
+    except (JoseError, ValueError, TypeError, KeyError, OverflowError, RecursionError) as error:
         raise UnauthenticatedError(f"the token is not good: {type(error).__name__}") from error
     return decoded.claims

@@ -7,9 +7,10 @@ from typing import Any
 
 from comity.core import StateError
 from comity.operations import deliver, find_opportunities, make_plan, publish
+from comity.operations.archive_orders import deliver_archived
 from comity.operations.buckets import BucketOpener, send_item, verify_bucket
-from comity.operations.plans import read_situation
 from comity.operations.searches import run_search
+from comity.operations.situation import read_situation
 from comity.operations.webhooks import (
     WEBHOOK_PAUSES_S,
     WebhookError,
@@ -19,7 +20,9 @@ from comity.operations.webhooks import (
 from comity.operations.worker import Kind, RefusedJobError, RetryLaterError, Run
 from comity.planning import Stop
 from comity.server.identity import machine_now
+from comity.server.jobs.standing import standing_kinds
 from comity.server.operator import Operator
+from comity.server.settings import Automation
 
 
 def job_kinds(operator: Operator, sender: WebhookSender, opener: BucketOpener) -> dict[str, Kind]:
@@ -31,13 +34,21 @@ def job_kinds(operator: Operator, sender: WebhookSender, opener: BucketOpener) -
             run.job.payload["request"],
             now=operator.now(),
             executor=operator.executor,
+            trajectories=operator.fleet.trajectories,
             progress=run.progress,
         )
         return {"opportunities": found.id, "windows": len(found.windows)}
 
     def search(run: Run) -> Mapping[str, Any]:
         id = run.job.payload["search"]
-        ended = run_search(run.store, id, now=operator.now(), executor=operator.executor)
+        ended = run_search(
+            run.store,
+            id,
+            now=operator.now(),
+            executor=operator.executor,
+            trajectories=operator.fleet.trajectories,
+            progress=run.progress,
+        )
         return {"search": id, "status": ended.status}
 
     def plan(run: Run) -> Mapping[str, Any]:
@@ -74,6 +85,17 @@ def job_kinds(operator: Operator, sender: WebhookSender, opener: BucketOpener) -
             result |= {"place": sent.place, "sent": sent.sent}
         return result
 
+    def archive(run: Run) -> Mapping[str, Any]:
+        items = deliver_archived(
+            run.store,
+            operator.delivery,
+            now=operator.now(),
+            order=run.job.payload["order"],
+            executor=operator.executor,
+            progress=run.progress,
+        )
+        return {"items": [item.id for item in items]}
+
     def webhook(run: Run) -> Mapping[str, Any]:
         job = run.job
         try:
@@ -101,9 +123,11 @@ def job_kinds(operator: Operator, sender: WebhookSender, opener: BucketOpener) -
         Kind(name="search", handler=search),
         Kind(name="plan", handler=plan, notes=("plans",)),
         Kind(name="process", handler=process),
+        Kind(name="archive", handler=archive),
         Kind(name="webhook", handler=webhook, pauses_s=WEBHOOK_PAUSES_S),
         Kind(name="bucket", handler=bucket, pauses_s=(5.0, 60.0, 600.0, 3_600.0)),
         Kind(name="verify-bucket", handler=verify),
+        *standing_kinds(operator, operator.settings.automation or Automation()),
     )
     return {kind.name: kind for kind in kinds}
 

@@ -5,16 +5,18 @@ from __future__ import annotations
 import asyncio
 import json
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from typing import Annotated, Any, Literal
 
+import anyio
 from anyio.to_thread import run_sync
 from fastapi import APIRouter, FastAPI, Query, Request, Response
 from pydantic import BaseModel, Field
 from sse_starlette import EventSourceResponse, ServerSentEvent
 
 from comity.core import UnknownIdError
+from comity.operations import StoreError
 from comity.operations.jobs import ENDED, Job
 from comity.server.dependencies import OperationId, OperatorDep, Wire, request_of, scoped
 from comity.server.identity import Caller, machine_now, require
@@ -27,6 +29,10 @@ from comity.server.settings import Settings
 LOOK_S = 0.5
 WATCH_S = 3_600.0
 _PING_S = 15
+#: What a stream has to end by itself when the server stops.
+_LEAVE_S = 3.0
+#: How often a job is looked at whose end a request waits for.
+WAIT_LOOK_S = 0.1
 
 State = Literal["queued", "running", "done", "failed", "cancelled"]
 
@@ -34,12 +40,17 @@ State = Literal["queued", "running", "done", "failed", "cancelled"]
 Anyone = Annotated[Caller, scoped()]
 
 
-class PlanJob(Wire):
+class PlanIn(Wire):
+    """How long to look for a plan."""
+
+    time_limit_s: float = Field(default=10.0, gt=0, le=600, description="Seconds the solver may take.")
+    seed: int = Field(default=0, ge=0, le=2**31 - 1)
+
+
+class PlanJob(PlanIn):
     """Plan anew."""
 
     kind: Literal["plan"]
-    time_limit_s: float = Field(default=10.0, gt=0, le=600, description="Seconds the solver may take.")
-    seed: int = Field(default=0, ge=0, le=2**31 - 1)
 
 
 class ProcessJob(Wire):
@@ -120,17 +131,9 @@ def router(operator: Operator, settings: Settings, background: Background) -> AP
             require(caller, ("plan:write",))
             if not caller.sees_all:
                 raise ForbiddenError("this is for the operator's own people")
-        if isinstance(asked, PlanJob) and asked.time_limit_s > settings.max_plan_s:
-            raise FieldError(
-                f"the solver may take {settings.max_plan_s:g} s here, {asked.time_limit_s:g} are asked for",
-                field="body.time_limit_s",
-                value=asked.time_limit_s,
-                limit=settings.max_plan_s,
-            )
-        payload = asked.model_dump(exclude={"kind"})
-        with operator.sql.begin_jobs() as jobs:
-            job = jobs.add(asked.kind, payload, now=machine_now(), tenant=caller.tenant, key=operation)
-        background.worker.wake()
+        if isinstance(asked, PlanJob):
+            check_plan(asked, settings)
+        job = begin(operator, background, caller, operation, asked.kind, asked.model_dump(exclude={"kind"}))
         response.headers["Location"] = f"{settings.base_url}/jobs/{job.id}"
         return job_out(job)
 
@@ -207,17 +210,62 @@ def router(operator: Operator, settings: Settings, background: Background) -> AP
         first = await run_sync(look)
         told = request.headers.get("last-event-id", "")
         known = int(told[:12]) if told[:12].isdecimal() else -1
+        leaving = anyio.Event()
         return EventSourceResponse(
-            _changes(first, known, look),
+            _changes(first, known, look, leaving),
             ping=_PING_S,
+            shutdown_event=leaving,
+            shutdown_grace_period=_LEAVE_S,
             headers={"X-Accel-Buffering": "no"},
         )
 
     return routes
 
 
-async def _changes(job: Job, known: int, look: Callable[[], Job]) -> AsyncIterator[ServerSentEvent]:
-    """The job now and at each change, until it has ended."""
+def check_plan(asked: PlanIn, settings: Settings) -> None:
+    """Raises :class:`FieldError` for more time than this server gives a solver."""
+    if asked.time_limit_s > settings.max_plan_s:
+        raise FieldError(
+            f"the solver may take {settings.max_plan_s:g} s here, {asked.time_limit_s:g} are asked for",
+            field="body.time_limit_s",
+            value=asked.time_limit_s,
+            limit=settings.max_plan_s,
+        )
+
+
+def begin(
+    operator: Operator,
+    background: Background,
+    caller: Caller,
+    operation: str,
+    kind: str,
+    payload: Mapping[str, Any],
+) -> Job:
+    """Queue a job, one for each operation, and let this process's worker know."""
+    with operator.sql.begin_jobs() as jobs:
+        job = jobs.add(kind, payload, now=machine_now(), tenant=caller.party, key=operation)
+    background.worker.wake()
+    return job
+
+
+async def wait(operator: Operator, job: Job, seconds: float) -> Job:
+    """The job once it has ended, or as it is after so long."""
+
+    def look() -> Job:
+        with operator.sql.begin_jobs() as jobs:
+            return jobs.get(job.id)
+
+    until = time.monotonic() + seconds
+    while job.state not in ENDED and time.monotonic() < until:
+        await asyncio.sleep(WAIT_LOOK_S)
+        job = await run_sync(look)
+    return job
+
+
+async def _changes(
+    job: Job, known: int, look: Callable[[], Job], leaving: anyio.Event
+) -> AsyncIterator[ServerSentEvent]:
+    """The job now and at each change, until it has ended, or the server ends: then a client asks again."""
     until = time.monotonic() + WATCH_S
     while True:
         ended = job.state in ENDED
@@ -230,8 +278,13 @@ async def _changes(job: Job, known: int, look: Callable[[], Job]) -> AsyncIterat
             )
         if ended or time.monotonic() > until:
             return
-        await asyncio.sleep(LOOK_S)
-        job = await run_sync(look)
+        with anyio.move_on_after(LOOK_S):
+            await leaving.wait()
+            return
+        try:
+            job = await run_sync(look)
+        except StoreError:  # the database is away: the stream goes on when it is back
+            continue
 
 
 def job_out(job: Job) -> JobOut:
@@ -255,12 +308,10 @@ def job_out(job: Job) -> JobOut:
 
 
 def _tenant(caller: Caller) -> str | None:
-    """Whose jobs a caller sees: None is everybody's. A partner has none: its tenant may be a customer's."""
+    """Whose jobs a caller sees: None is everybody's."""
     if caller.sees_all and "jobs" in caller.scopes:
         return None
-    if caller.role == "partner":
-        raise ForbiddenError("jobs are for customers and the operator's own people")
-    return caller.tenant
+    return caller.party
 
 
 def _seen(job: Job, caller: Caller) -> Job:

@@ -9,7 +9,7 @@ from pydantic import BaseModel, Field
 
 from comity.core import Interval
 from comity.operations.oversight import Withheld, lift, veto, withhold
-from comity.server.dependencies import OperatorDep, Wire, scoped
+from comity.server.dependencies import OperationId, OperatorDep, Wire, scoped
 from comity.server.identity import Caller
 from comity.server.operator import Operator
 from comity.server.problems import FieldError, ForbiddenError, in_field, responses
@@ -61,7 +61,9 @@ def router(operator: Operator, settings: Settings) -> APIRouter:
     routes = APIRouter(tags=["Partners"])
 
     @routes.post("/plans/{plan_id}/veto", summary="Keep own assets out of a plan", responses=responses(409))
-    def object_to(operator: OperatorDep, caller: Owner, plan_id: str, asked: VetoIn) -> WithheldList:
+    def object_to(
+        operator: OperatorDep, caller: Owner, operation: OperationId, plan_id: str, asked: VetoIn
+    ) -> WithheldList:
         kept = veto(
             operator.store,
             plan_id,
@@ -70,6 +72,7 @@ def router(operator: Operator, settings: Settings) -> APIRouter:
             reason=asked.reason,
             now=operator.now(),
             by=caller.name,
+            id=_name(operation),
         )
         return WithheldList(withheld=[_told(each) for each in kept])
 
@@ -86,7 +89,7 @@ def router(operator: Operator, settings: Settings) -> APIRouter:
     @routes.post(
         "/withheld", summary="Book an own asset for oneself", status_code=201, responses=responses(409)
     )
-    def book(operator: OperatorDep, caller: Owner, asked: WithheldIn) -> WithheldOut:
+    def book(operator: OperatorDep, caller: Owner, operation: OperationId, asked: WithheldIn) -> WithheldOut:
         if ".." in asked.datetime:
             raise FieldError(
                 "both ends of the interval are needed", field="body.datetime", value=asked.datetime,
@@ -102,6 +105,7 @@ def router(operator: Operator, settings: Settings) -> APIRouter:
                 reason=asked.reason,
                 now=operator.now(),
                 by=caller.name,
+                id=_name(operation),
             )
         return _told(made)
 
@@ -110,6 +114,10 @@ def router(operator: Operator, settings: Settings) -> APIRouter:
         return _told(lift(operator.store, withheld_id, partner=_partner(caller), now=operator.now()))
 
     return routes
+
+
+def _name(operation: str) -> str:
+    return operation.replace("op-", "withheld-", 1)
 
 
 def _partner(caller: Caller) -> str:

@@ -2,19 +2,29 @@
 
 from __future__ import annotations
 
-import threading
 from typing import Annotated
 
-from fastapi import APIRouter, Query
+from anyio.to_thread import run_sync
+from fastapi import APIRouter, Header, Query, Request, Response
+from fastapi.responses import JSONResponse
 from pydantic import BaseModel, Field
 
 from comity.core import Epoch, Interval, StateError
 from comity.fleet import Programme
-from comity.operations import Activity, PlanRecord, explain_order, make_plan
+from comity.operations import Activity, PlanRecord, explain_order
 from comity.operations.oversight import Verdict, approve_plan, newest_plan
-from comity.planning import Stop
-from comity.server.dependencies import Limit, OperatorDep, Wire, order_of, scoped
+from comity.server.dependencies import (
+    Limit,
+    OperationId,
+    OperatorDep,
+    Wire,
+    order_of,
+    scoped,
+    wants_async,
+)
 from comity.server.identity import Caller
+from comity.server.jobs import Background
+from comity.server.jobs.routes import JobOut, PlanIn, begin, check_plan, job_out, wait
 from comity.server.operator import Operator
 from comity.server.operator_api.assets import staff
 from comity.server.problems import FieldError, in_field, responses
@@ -22,13 +32,8 @@ from comity.server.settings import Settings
 
 Reader = Annotated[Caller, scoped("plan:read")]
 Writer = Annotated[Caller, scoped("plan:write")]
-
-
-class PlanIn(Wire):
-    """How long to look for a plan."""
-
-    time_limit_s: float = Field(default=10.0, gt=0, le=600, description="Seconds the solver may take.")
-    seed: int = Field(default=0, ge=0, le=2**31 - 1)
+#: How long a request for a plan waits for it (s), and how long it may ask to.
+_WAIT_S, _MOST_WAIT_S = 20.0, 60.0
 
 
 class ReasonOut(BaseModel):
@@ -135,32 +140,45 @@ class WhyOut(BaseModel):
 def router(operator: Operator, settings: Settings) -> APIRouter:
     """Routes of plans."""
     routes = APIRouter(tags=["Plans"])
-    planning = threading.Lock()
 
-    @routes.post("/plans", summary="Plan anew", status_code=201, responses=responses(409))
-    def plan(operator: OperatorDep, caller: Writer, asked: PlanIn | None = None) -> PlanOut:
+    @routes.post(
+        "/plans",
+        summary="Plan anew",
+        status_code=201,
+        response_model=PlanOut,
+        responses={202: {"model": JobOut, "description": "Not made yet; see Location."}, **responses(409)},
+    )
+    async def plan(
+        request: Request,
+        operator: OperatorDep,
+        caller: Writer,
+        operation: OperationId,
+        prefer: Annotated[
+            str | None, Header(max_length=200, description="`respond-async`, or `wait=SECONDS`.")
+        ] = None,
+        asked: PlanIn | None = None,
+    ) -> Response:
+        """A job makes it. 201 where it is made within 20 s, or as long as `Prefer: wait=SECONDS` asks (60 at
+        most); otherwise, and with `Prefer: respond-async`, 202 and the job."""
         staff(caller)
         asked = asked or PlanIn()
-        if asked.time_limit_s > settings.max_plan_s:
-            raise FieldError(
-                f"the solver may take {settings.max_plan_s:g} s here, {asked.time_limit_s:g} are asked for",
-                field="body.time_limit_s",
-                value=asked.time_limit_s,
-                limit=settings.max_plan_s,
-            )
-        if not planning.acquire(blocking=False):
-            raise StateError("a plan is being made: ask again when it is done")
-        try:
-            made = make_plan(
-                operator.store,
-                now=operator.now(),
-                seed=asked.seed,
-                stop=Stop(wall_s=asked.time_limit_s),
-                executor=operator.executor,
-            )
-        finally:
-            planning.release()
-        return _plan(made, None, True, reasons=True)
+        check_plan(asked, settings)
+        background: Background = request.app.state.background
+        job = await run_sync(
+            lambda: begin(operator, background, caller, operation, "plan", asked.model_dump())
+        )
+        job = await wait(operator, job, _wait_s(prefer) if background.works else 0.0)
+        if job.state in ("failed", "cancelled"):
+            raise StateError(job.error.partition(": ")[2] or f"{job.id} was {job.state}")
+        result = job.result
+        if result is None:
+            place = {"Location": f"{settings.base_url}/jobs/{job.id}"}
+            if wants_async(prefer):
+                place["Preference-Applied"] = "respond-async"
+            return JSONResponse(job_out(job).model_dump(), 202, headers=place)
+        made = await run_sync(lambda: _told(operator, result["plan"], reasons=True))
+        place = {"Location": f"{settings.base_url}/operator/plans/{made.id}"}
+        return JSONResponse(made.model_dump(), 201, headers=place)
 
     @routes.get("/plans", summary="Plans, newest first")
     def plans(
@@ -169,7 +187,7 @@ def router(operator: Operator, settings: Settings) -> APIRouter:
         before: Annotated[str | None, Query(max_length=200)] = None,
         limit: Annotated[int, Query(ge=1, le=50)] = 10,
     ) -> PlansOut:
-        with operator.store.begin() as work:
+        with operator.store.read() as work:
             found = work.plans.page(limit + 1, before=before)
             newest = newest_plan(work)
             approved = {each.plan: each for each in work.verdicts.all()}
@@ -183,13 +201,8 @@ def router(operator: Operator, settings: Settings) -> APIRouter:
 
     @routes.get("/plans/{plan_id}", summary="One plan with its reasons")
     def one(operator: OperatorDep, caller: Reader, plan_id: str) -> PlanOut:
-        with operator.store.begin() as work:
-            found = work.plans.get(plan_id)
-            newest = newest_plan(work)
-            given = work.verdicts.all(plan=plan_id)
-        current = newest is not None and newest.id == plan_id
         # Reasons name orders of every customer: not for partners.
-        return _plan(found, given[0] if given else None, current, reasons=caller.sees_all)
+        return _told(operator, plan_id, reasons=caller.sees_all)
 
     @routes.post(
         "/plans/{plan_id}/approval", summary="Release a plan for commanding", responses=responses(409)
@@ -231,7 +244,7 @@ def router(operator: Operator, settings: Settings) -> APIRouter:
         if station is not None:
             programme.station(station)
         equal = {k: v for k, v in (("spacecraft", spacecraft), ("state", state)) if v is not None}
-        with operator.store.begin() as work:
+        with operator.store.read() as work:
             kept = work.activities.all(**equal)
             approved = frozenset(each.plan for each in work.verdicts.all())
         found = sorted(
@@ -252,7 +265,7 @@ def router(operator: Operator, settings: Settings) -> APIRouter:
 
     @routes.get("/orders/{order_id}/why", summary="Why is an order where it is?")
     def why(operator: OperatorDep, caller: Reader, order_id: str) -> WhyOut:
-        with operator.store.begin() as work:
+        with operator.store.read() as work:
             order_of(work, caller, order_id)
         account = explain_order(operator.store, order_id)
         return WhyOut(
@@ -275,6 +288,26 @@ def router(operator: Operator, settings: Settings) -> APIRouter:
         )
 
     return routes
+
+
+def _wait_s(prefer: str | None) -> float:
+    """How long an answer may wait for its job (RFC 7240)."""
+    if wants_async(prefer):
+        return 0.0
+    for part in (prefer or "").split(","):
+        name, _, value = part.split(";")[0].strip().partition("=")
+        if name.strip().lower() == "wait" and value.strip().isdecimal():
+            return min(float(value.strip()[:9]), _MOST_WAIT_S)
+    return _WAIT_S
+
+
+def _told(operator: Operator, plan_id: str, *, reasons: bool) -> PlanOut:
+    with operator.store.read() as work:
+        found = work.plans.get(plan_id)
+        newest = newest_plan(work)
+        given = work.verdicts.all(plan=plan_id)
+    current = newest is not None and newest.id == plan_id
+    return _plan(found, given[0] if given else None, current, reasons=reasons)
 
 
 def _plan(plan: PlanRecord, verdict: Verdict | None, current: bool, *, reasons: bool = False) -> PlanOut:
@@ -338,7 +371,7 @@ def _activity(activity: Activity, approved: bool, caller: Caller) -> ActivityOut
         instrument=activity.instrument,
         station=activity.station,
         order=activity.order if caller.sees_all else None,
-        target=activity.target,
+        target=activity.target if caller.sees_all else None,  # a customer's own word
         off_nadir_deg=None if activity.look is None else round(activity.look.off_nadir_deg, 3),
         bits=activity.bits,
         outcome=activity.outcome,

@@ -29,7 +29,7 @@ from comity.server.report.timeline import timeline
 from comity.server.report.tracks import pass_tracks
 
 
-def write_report(account: Account, *, folder: Path, out: Path, title: str) -> None:
+def write_report(account: Account, *, folder: Path, out: Path, title: str, note: str = "") -> None:
     """Write one self-contained HTML page about everything in ``account``.
 
     Parameters
@@ -39,16 +39,17 @@ def write_report(account: Account, *, folder: Path, out: Path, title: str) -> No
         relative to where the page is.
     out : the file to write. It appears whole or not at all.
     title : what the page is called.
+    note : what else is said after the account in a paragraph.
 
     The page has no network access and no external part; every text in it is escaped. An unreadable
     quicklook becomes a note in its place. Raises :class:`comity.core.InputError` when ``out`` cannot be
     written.
     """
     links = Path(os.path.relpath(folder, out.parent)).as_posix()
-    write_text(out, render_report(account, folder=folder, title=title, links=links))
+    write_text(out, render_report(account, folder=folder, title=title, links=links, note=note))
 
 
-def render_report(account: Account, *, folder: Path, title: str, links: str = ".") -> str:
+def render_report(account: Account, *, folder: Path, title: str, links: str = ".", note: str = "") -> str:
     """The page of :func:`write_report` as text; ``links`` leads from the page to ``folder``."""
     lookup = Lookup(account)
     tracks = pass_tracks(account.programme, account.activities)
@@ -63,7 +64,7 @@ def render_report(account: Account, *, folder: Path, title: str, links: str = ".
             account=account,
             programme=account.programme,
             lookup=lookup,
-            summary=summary(lookup, money, found),
+            summary=" ".join(filter(None, (summary(lookup, money, found), note))),
             evidence=found,
             figures=figures(lookup, money),
             maps=[world_map(lookup, tracks), *region_maps(lookup, tracks)],

@@ -13,6 +13,8 @@ from comity.operations.queryables import QUERYABLES
 
 Json = dict[str, Any]
 PREFIX = "/stac"
+#: Where what is for sale is.
+SALE_PREFIX = "/archive"
 JSON, GEOJSON, SCHEMA = "application/json", "application/geo+json", "application/schema+json"
 OPENAPI = "application/vnd.oai.openapi+json;version=3.1"
 STAC_VERSION = "1.1.0"
@@ -49,9 +51,9 @@ _TYPES: dict[str, Json] = {
 class Addresses:
     """Addresses below the landing page: ``at("collections", id)``."""
 
-    def __init__(self, base_url: str) -> None:
+    def __init__(self, base_url: str, prefix: str = PREFIX) -> None:
         self.base = base_url
-        self.root = base_url + PREFIX
+        self.root = base_url + prefix
 
     def __call__(self, *parts: str) -> str:
         """The address of a document."""
@@ -63,14 +65,14 @@ def link(rel: str, href: str, type: str = JSON, **more: Any) -> Json:
     return {"rel": rel, "href": href, "type": type, **more}
 
 
-def landing(at: Addresses, programme: Programme) -> Json:
+def landing(at: Addresses, programme: Programme, id: str, about: str) -> Json:
     """The catalogue at the root."""
     return {
         "type": "Catalog",
         "stac_version": STAC_VERSION,
-        "id": "comity",
+        "id": id,
         "title": programme.title,
-        "description": f"Archive of {programme.title}: everything delivered; each tenant finds its own.",
+        "description": about.format(programme.title),
         "conformsTo": list(CONFORMANCE),
         "links": [
             link("self", at.root),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path as FilePath
 from typing import Annotated, Any
@@ -31,6 +31,7 @@ from comity.server.operator import Operator
 from comity.server.problems import ForbiddenError
 from comity.server.stac.answers import answer
 from comity.server.stac.documents import Addresses, is_data
+from comity.server.stac.views import owner_of, readable
 
 Reader = Annotated[Caller, scoped("archive:read")]
 Bands = Annotated[
@@ -46,12 +47,7 @@ _FILE: dict[int | str, dict[str, Any]] = {
 }
 
 
-def readable(caller: Caller, found: FoundItem) -> bool:
-    """Whether the caller may read the product itself: a customer once it is accepted, pictures before."""
-    return caller.sees_all or found.state == "accepted"
-
-
-def router(operator: Operator, at: Addresses, owner_of: Callable[[Caller], str | None]) -> APIRouter:
+def router(operator: Operator, at: Addresses) -> APIRouter:
     """Files, previews and tiles, below the address of the Item."""
     routes = APIRouter(prefix="/collections/{collection_id}/items/{item_id}", tags=["STAC API: files"])
     archive, shades = operator.sql.archive, _Shades()

@@ -7,6 +7,7 @@ from typing import Annotated, Any, Literal
 from urllib.parse import urlencode
 
 from fastapi import APIRouter, Query, Request, Response
+from fastapi.responses import HTMLResponse
 from pydantic import Field
 
 from comity.core import UnknownIdError
@@ -16,10 +17,13 @@ from comity.server.identity.caller import Caller
 from comity.server.operator import Operator
 from comity.server.settings import Settings
 from comity.server.stac import documents as docs
-from comity.server.stac import files
-from comity.server.stac.answers import answer
+from comity.server.stac import files, sale, saved
+from comity.server.stac.answers import OpenApiResponse, answer
 from comity.server.stac.asking import Asked, from_body, from_query
-from comity.server.stac.documents import GEOJSON, PREFIX, SCHEMA, Addresses, Json
+from comity.server.stac.documents import GEOJSON, PREFIX, SALE_PREFIX, SCHEMA, Addresses, Json
+from comity.server.stac.views import Delivered, ForSale, View, owner_of
+from comity.server.stapi.documents import Addresses as StapiAddresses
+from comity.server.stapi.documents import GeoJsonResponse, SchemaResponse
 
 Reader = Annotated[Caller, scoped("archive:read")]
 Limit = Annotated[int, Query(ge=1, description="Most items of one page; over 1000 is taken as 1000.")]
@@ -71,23 +75,30 @@ class SearchBody(Wire):
     token: str | None = Field(default=None, max_length=6_000)
 
 
-def owner_of(caller: Caller) -> str | None:
-    """Whose items the caller sees: None for everyone's."""
-    if caller.sees_all:
-        return None
-    # a partner is no customer: nothing delivered is its own
-    return caller.tenant if caller.role == "customer" else ""
-
-
 def router(operator: Operator, settings: Settings) -> APIRouter:
-    """STAC API 1.0 below ``/stac``."""
-    at = Addresses(settings.base_url)
-    routes = APIRouter(prefix=PREFIX, tags=["STAC API"])
-    archive = operator.sql.archive
+    """STAC API 1.0 below ``/stac``, and of what is for sale below ``/archive``."""
+    delivered = Delivered(operator, Addresses(settings.base_url))
+    for_sale = ForSale(operator, Addresses(settings.base_url, SALE_PREFIX))
+    both = APIRouter()
+    own = _catalogue(operator, delivered, PREFIX, "STAC API")
+    both.include_router(own)
+    both.include_router(files.router(operator, delivered.at), prefix=PREFIX)
+    both.include_router(saved.router(operator, delivered.at, for_sale.at), prefix=PREFIX)
+    shop = _catalogue(operator, for_sale, SALE_PREFIX, "Archive for sale")
+    both.include_router(shop)
+    stapi = StapiAddresses(settings.base_url)
+    both.include_router(sale.router(operator, for_sale, stapi), prefix=SALE_PREFIX)
+    return both
+
+
+def _catalogue(operator: Operator, view: View, prefix: str, tag: str) -> APIRouter:
+    """Core, collections, features, item search and queryables of one catalogue."""
+    at = view.at
+    routes = APIRouter(prefix=prefix, tags=[tag])
 
     def extents(caller: Caller) -> dict[str, Extent | None]:
         found: dict[str, Extent | None] = {product.id: None for product in operator.programme.products}
-        return found | {one.collection: one for one in archive.extents(owner=owner_of(caller))}
+        return found | {one.collection: one for one in view.extents(caller)}
 
     def known(caller: Caller, name: str) -> None:
         if name not in (product.id for product in operator.programme.products) and name not in extents(
@@ -98,8 +109,8 @@ def router(operator: Operator, settings: Settings) -> APIRouter:
     def collected(
         caller: Caller, asked: Asked, here: str, query: list[tuple[str, str]] | None, more: list[Json]
     ) -> Response:
-        page = archive.search(asked.search)
-        features = [docs.item(at, one, files=files.readable(caller, one)) for one in page.items]
+        page = view.search(caller, asked.search)
+        features = [view.document(caller, one) for one in page.items]
         if asked.chosen:
             features = [docs.cut(one, asked.include, asked.exclude) for one in features]
         links = [docs.link("self", _self(here, query), GEOJSON), docs.link("root", at.root), *more]
@@ -108,21 +119,21 @@ def router(operator: Operator, settings: Settings) -> APIRouter:
 
     @routes.get("", summary="Landing page")
     def landing() -> Response:
-        return answer(docs.landing(at, operator.programme))
+        return answer(docs.landing(at, operator.programme, view.id, view.about))
 
     @routes.get("/conformance", summary="Conformance classes")
     def conformance() -> Response:
         return answer({"conformsTo": list(docs.CONFORMANCE)})
 
-    @routes.get("/api", summary="OpenAPI document")
+    @routes.get("/api", response_class=OpenApiResponse, summary="OpenAPI document")
     def api(request: Request) -> Response:
         return answer(request.app.openapi(), docs.OPENAPI)
 
-    @routes.get("/api.html", summary="Documentation")
+    @routes.get("/api.html", response_class=HTMLResponse, summary="Documentation")
     def api_html() -> Response:
         return Response(_DOC.format(title=operator.programme.id, root=at.root), media_type="text/html")
 
-    @routes.get("/queryables", summary="What items can be filtered by")
+    @routes.get("/queryables", response_class=SchemaResponse, summary="What items can be filtered by")
     def queryables() -> Response:
         return answer(docs.queryables(at), SCHEMA)
 
@@ -139,12 +150,18 @@ def router(operator: Operator, settings: Settings) -> APIRouter:
             raise UnknownIdError("collection", collection_id)
         return answer(docs.collection(at, operator.programme, collection_id, found[collection_id]))
 
-    @routes.get("/collections/{collection_id}/queryables", summary="What its items can be filtered by")
+    @routes.get(
+        "/collections/{collection_id}/queryables",
+        response_class=SchemaResponse,
+        summary="What its items can be filtered by",
+    )
     def collection_queryables(collection_id: str, caller: Reader) -> Response:
         known(caller, collection_id)
         return answer(docs.queryables(at, "collections", collection_id), SCHEMA)
 
-    @routes.get("/collections/{collection_id}/items", summary="Items of a collection")
+    @routes.get(
+        "/collections/{collection_id}/items", response_class=GeoJsonResponse, summary="Items of a collection"
+    )
     def collection_items(
         request: Request,
         collection_id: str,
@@ -169,12 +186,13 @@ def router(operator: Operator, settings: Settings) -> APIRouter:
         here = at("collections", collection_id, "items")
         return collected(caller, asked, here, _parameters(request), above)
 
-    @routes.get("/collections/{collection_id}/items/{item_id}", summary="One item")
+    @routes.get(
+        "/collections/{collection_id}/items/{item_id}", response_class=GeoJsonResponse, summary="One item"
+    )
     def one_item(collection_id: str, item_id: str, caller: Reader) -> Response:
-        found = archive.get(collection_id, item_id, owner=owner_of(caller))
-        return answer(docs.item(at, found, files=files.readable(caller, found)), GEOJSON)
+        return answer(view.document(caller, view.get(caller, collection_id, item_id)), GEOJSON)
 
-    @routes.get("/search", summary="Search items")
+    @routes.get("/search", response_class=GeoJsonResponse, summary="Search items")
     def search(
         request: Request,
         caller: Reader,
@@ -198,12 +216,11 @@ def router(operator: Operator, settings: Settings) -> APIRouter:
         )  # fmt: skip
         return collected(caller, asked, at("search"), _parameters(request), [])
 
-    @routes.post("/search", summary="Search items", openapi_extra=READS)
+    @routes.post("/search", response_class=GeoJsonResponse, summary="Search items", openapi_extra=READS)
     def search_by_body(body: SearchBody, caller: Reader) -> Response:
         asked = from_body(owner_of(caller), body.model_dump(by_alias=True, exclude_unset=True))
         return collected(caller, asked, at("search"), None, [])
 
-    routes.include_router(files.router(operator, at, owner_of))
     return routes
 
 

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import numpy as np
+
 from comity.commerce import Quote
 from comity.core import UnknownIdError
 from comity.fleet import Customer, Programme
 from comity.operations import Asked, Order, UnitOfWork, make_quote, place_order
+from comity.orbits import PropagationError
 from comity.server.dependencies import quote_of
 from comity.server.identity.caller import Caller
 from comity.server.operator import Operator
@@ -15,8 +18,8 @@ from comity.server.problems import FieldError, UnprocessableError
 from comity.server.stapi import wire
 from comity.server.stapi.asking import Wish, read_wish
 from comity.server.stapi.filters import LIMITS
-from comity.server.stapi.finder import Finder
 from comity.server.stapi.products import find_product
+from comity.services.imaging import suitable_instruments
 
 
 def asked_of(work: UnitOfWork, request_id: str) -> Asked | None:
@@ -30,9 +33,8 @@ def asked_of(work: UnitOfWork, request_id: str) -> Asked | None:
 class Desk:
     """Takes quotes and orders."""
 
-    def __init__(self, operator: Operator, finder: Finder) -> None:
+    def __init__(self, operator: Operator) -> None:
         self._operator = operator
-        self._finder = finder
 
     def wish(
         self, programme: Programme, product_id: str, customer: Customer | None, body: wire.OrderBody
@@ -59,7 +61,21 @@ class Desk:
                 value=str(body.filter),
                 limit=names,
             )
+        self._check_reach(programme, wish)
         return wish
+
+    def _check_reach(self, programme: Programme, wish: Wish) -> None:
+        """Refuse, before anything is kept, an interval in which the elements give no position any more."""
+        trajectories = self._operator.fleet.trajectories(programme, self._operator.now())
+        for craft in {craft.id: craft for craft, _ in suitable_instruments(programme, wish.request)}.values():
+            try:
+                trajectories[craft.norad_id].itrf(wish.request.interval.end, np.zeros(1))
+            except PropagationError as error:
+                raise FieldError(
+                    f"{wish.request.interval.end} is too far ahead: {error}",
+                    field="body.datetime",
+                    value=wish.asked.datetime,
+                ) from error
 
     def quote(self, wish: Wish, operation: str) -> Quote:
         """The price of a wish, kept."""
@@ -77,7 +93,8 @@ class Desk:
             id,
             now=now,
             executor=operator.executor,
-            trajectories=self._finder.trajectories(operator.programme, now),
+            trajectories=operator.fleet.trajectories,
+            once=True,
         )
 
     def order(self, wish: Wish, operation: str) -> Order:
@@ -87,7 +104,7 @@ class Desk:
             raise UnprocessableError(
                 "nothing of it can be ordered: " + " ".join(entry.text for entry in quote.not_offered)
             )
-        _check_price(quote, wish.asked.order_parameters.get("max_price"))
+        check_price(quote, wish.asked.order_parameters.get("max_price"))
         return self._place(quote.id, retried=True)
 
     def order_quote(self, body: wire.OrderBody, product: str, caller: Caller, retried: bool) -> Order:
@@ -116,29 +133,27 @@ class Desk:
                     value=str(value),
                     limit=str(getattr(asked, name)),
                 )
-        _check_price(quote, body.order_parameters.max_price)
+        check_price(quote, body.order_parameters.max_price)
         if not quote.orderable:
             raise UnprocessableError(f"{quote_id} offers nothing to order")
+        placed = self._place(quote_id, retried)
         if body.order_parameters.reference is not None:
             with self._operator.store.begin() as work:
                 parameters = body.order_parameters.model_dump(exclude_none=True)
                 work.asked.put(replace(asked, order_parameters=parameters))
-        return self._place(quote_id, retried)
+        return placed
 
     def _place(self, quote_id: str, retried: bool) -> Order:
-        with self._operator.store.begin() as work:
-            earlier = work.orders.all(quote=quote_id)
-        if earlier and retried:
-            return earlier[0]
-        return place_order(self._operator.store, quote_id, now=self._operator.now())
+        return place_order(self._operator.store, quote_id, now=self._operator.now(), again=retried)
 
 
-def _check_price(quote: Quote, limit: float | None) -> None:
+def check_price(quote: Quote, limit: float | None, *, field: str = "body.order_parameters.max_price") -> None:
+    """Raise :class:`FieldError` where a quote costs more than the customer wants to pay."""
     total = quote.total
     if limit is not None and float(total.amount) > limit:
         raise FieldError(
             f"it costs {total.amount} {total.currency}, more than {limit:g}; {quote.id} says of what",
-            field="body.order_parameters.max_price",
+            field=field,
             value=limit,
             limit=str(total.amount),
         )

@@ -8,6 +8,7 @@ from typing import Any
 from urllib.parse import quote
 
 from fastapi import Response
+from fastapi.responses import JSONResponse
 
 from comity.core import Epoch
 
@@ -17,6 +18,19 @@ PREFIX = "/stapi"
 JSON = "application/json"
 GEOJSON = "application/geo+json"
 SCHEMA = "application/schema+json"
+
+
+class GeoJsonResponse(JSONResponse):
+    """For ``response_class=``: what the OpenAPI document says of an answer in GeoJSON."""
+
+    media_type = GEOJSON
+
+
+class SchemaResponse(JSONResponse):
+    """For ``response_class=``: an answer that is a JSON Schema."""
+
+    media_type = SCHEMA
+
 
 _SPEC = f"https://stapi.example.com/v{VERSION}"
 CORE = f"{_SPEC}/core"

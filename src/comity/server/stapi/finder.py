@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import json
 import threading
 from collections import OrderedDict
@@ -10,13 +11,15 @@ from dataclasses import dataclass
 from hashlib import sha256
 from typing import TypeVar
 
-from comity.access import ImagingWindow, SampledTrajectory
-from comity.core import Epoch, Interval, silent
-from comity.fleet import Programme, Request
+from shapely.geometry import box
+
+from comity.access import ImagingWindow, constellation_windows
+from comity.core import Epoch, Interval, silent, span
+from comity.fleet import Programme, Request, area_target, point_target, territory
+from comity.fleet.territories import territory_ids
+from comity.imagery import clear_probability
 from comity.operations import licence_decisions
-from comity.operations.orders import elements_digest
-from comity.operations.sky import trajectories_of
-from comity.orbits import EarthOrientation, Trajectory
+from comity.operations.sky import elements_digest
 from comity.server.operator import Operator
 from comity.server.stapi.asking import Wish
 from comity.services import service_of
@@ -25,10 +28,13 @@ T = TypeVar("T")
 R = TypeVar("R")
 
 _DAY_S = 86_400.0
-#: Fleet states are kept from the day's beginning for so long (s); searches beyond are computed as they come.
-SPAN_S = 10 * _DAY_S
-#: So many answers are kept, for their further pages.
+#: So many answers, and windows in all of them, are kept for their further pages.
 _KEPT = 64
+_KEPT_WINDOWS = 5_000
+#: How often it is looked whether the fleet's states are still the present ones (s).
+_LOOK_S = 30.0
+#: Instruments with a swath like this (m) can take areas.
+_WIDE_M = 5_000.0
 #: Deliverable GSD by target and ``spacecraft/instrument``, m.
 Deliver = Mapping[tuple[str, str], float]
 
@@ -39,24 +45,6 @@ class Found:
 
     windows: tuple[ImagingWindow, ...]
     deliver: Deliver | None
-
-
-#: States of a fleet by its elements and day: a process has one operator, and keeps what was last asked of.
-_fleets: dict[tuple[str, Epoch], dict[int, Trajectory]] = {}
-_fleets_lock = threading.Lock()
-
-
-def _fleet_of(programme: Programme, day: Epoch) -> dict[int, Trajectory]:
-    key = elements_digest(programme), day
-    with _fleets_lock:
-        if key not in _fleets:
-            span, eop = Interval(day, day + SPAN_S), EarthOrientation.bundled()
-            _fleets.clear()
-            _fleets[key] = {
-                number: SampledTrajectory(trajectory, span, eop)
-                for number, trajectory in trajectories_of(programme).items()
-            }
-        return _fleets[key]
 
 
 class _Serial:
@@ -75,16 +63,33 @@ class Finder:
         self._lock = threading.Lock()
         self._kept: OrderedDict[str, Found] = OrderedDict()
 
-    def trajectories(self, programme: Programme, now: Epoch) -> Mapping[int, Trajectory]:
-        """The programme's spacecraft, with their states of the coming days at hand."""
-        return _fleet_of(programme, Epoch.from_iso(now.iso(0)[:10]))
+    def prepare(self) -> None:
+        """Have at hand what searches read, so that the first customer need not wait."""
+        operator, programme, now = self._operator, self._operator.programme, self._operator.now()
+        operator.fleet.renew(programme, now)
+        for name in territory_ids():
+            territory(name)
+        clear_probability([0.0], [0.0], 0.5)
+        wide = [
+            craft for craft in programme.spacecraft if any(i.swath_m >= _WIDE_M for i in craft.instruments)
+        ]
+        targets = [point_target(0.0, 0.0, "point"), area_target(box(0.0, 0.0, 0.1, 0.1), "area")]
+        trajectories = operator.fleet.trajectories(programme, now)
+        for craft in wide[:1]:  # loads the compiled search
+            mine = [one.id for one in craft.instruments if one.swath_m >= _WIDE_M]
+            fleet = [(craft, trajectories[craft.norad_id])]
+            constellation_windows(
+                fleet, targets, Interval(now, now + _DAY_S), instruments=mine, executor=_Serial()
+            )
 
-    def warm(self) -> None:
-        """Work out the fleet's states now, so that the first customer need not wait."""
-        programme = self._operator.programme
-        for trajectory in self.trajectories(programme, self._operator.now()).values():
-            if isinstance(trajectory, SampledTrajectory):
-                trajectory.prepare()
+    def keep_ready(self, stop: threading.Event) -> None:
+        """:meth:`prepare`, then new states from time to time until ``stop``."""
+        self.prepare()
+        # What is at hand by now stays: the collector need not go through it time and again, for 0.1 s each.
+        gc.collect()
+        gc.freeze()
+        while not stop.wait(_LOOK_S):
+            self._operator.fleet.renew(self._operator.programme, self._operator.now())
 
     def find(self, programme: Programme, wish: Wish, now: Epoch) -> Found:
         """Every window of a wish that the customer's licences allow."""
@@ -94,18 +99,21 @@ class Finder:
                 self._kept.move_to_end(key)
                 return self._kept[key]
         request = wish.request
-        windows = service_of(request.product.service).find(
-            programme,
-            request,
-            self.trajectories(programme, now),
-            request.interval,
-            executor=_Serial(),
-            progress=silent,
-        )
+        with span("search opportunities", product=request.product.id, spacecraft=len(programme.spacecraft)):
+            windows = service_of(request.product.service).find(
+                programme,
+                request,
+                self._operator.fleet.trajectories(programme, now),
+                request.interval,
+                executor=_Serial(),
+                progress=silent,
+            )
         found = licensed(programme, request, windows, now) if wish.licensed else unlicensed(windows)
         with self._lock:
             self._kept[key] = found
-            while len(self._kept) > _KEPT:
+            while len(self._kept) > 1 and (
+                len(self._kept) > _KEPT or sum(len(f.windows) for f in self._kept.values()) > _KEPT_WINDOWS
+            ):
                 self._kept.popitem(last=False)
         return found
 

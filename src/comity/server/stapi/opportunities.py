@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Annotated, Any
 from urllib.parse import urlencode
 
@@ -11,10 +11,10 @@ from fastapi import APIRouter, Header, Query, Request, Response
 
 from comity.access import ImagingWindow
 from comity.core import Epoch, Interval
-from comity.fleet import Product, Programme
+from comity.fleet import Product
 from comity.imagery import clear_probability
 from comity.operations import open_search
-from comity.server.dependencies import READS, scoped
+from comity.server.dependencies import READS_AT_ONCE, scoped, wants_async
 from comity.server.identity.caller import Caller
 from comity.server.identity.service import machine_now
 from comity.server.operator import Operator
@@ -25,7 +25,7 @@ from comity.server.stapi.documents import GEOJSON, VERSION, Addresses, json_resp
 from comity.server.stapi.filters import CLOUD, GSD, OFF_NADIR, SUN, Filter
 from comity.server.stapi.finder import Finder, Found
 from comity.server.stapi.intervals import MAX_S, SYNC_S
-from comity.server.stapi.paging import fingerprint, token, token_value
+from comity.server.stapi.paging import fingerprint, last_start, token, token_value
 from comity.server.stapi.products import find_product
 from comity.server.stapi.searches import record_document
 from comity.server.stapi.shapes import bbox, geometry_document
@@ -46,7 +46,7 @@ def router(operator: Operator, at: Addresses, finder: Finder) -> APIRouter:
         "/products/{product_id}/opportunities",
         operation_id="searchOpportunities",
         summary="Search opportunities",
-        openapi_extra=READS,
+        openapi_extra=READS_AT_ONCE,
         responses={
             200: {"model": wire.Opportunities, "description": "Answered at once."},
             201: {"model": wire.SearchRecord, "description": "Will be answered later; see Location."},
@@ -95,25 +95,20 @@ def router(operator: Operator, at: Addresses, finder: Finder) -> APIRouter:
                 },
             )
         found = finder.find(programme, wish, now)
-        features, total = page(programme, product, wish, found, start, body.limit, at)
+        features, total = page(product, wish, found, start, body.limit, at)
         links = [link("self", str(request.url), GEOJSON, method="POST"), create_order(product, wish, at)]
-        if start + body.limit < total:
-            values: dict[str, str | int] = {"from": start + body.limit, "now": now.iso(9)}
-            following = token(**values, of=_question(body, product.id))
-            again = {**_question_of(body), "limit": body.limit, "next": following}
-            href = at("products", product.id, "opportunities") + _query(customer)
-            links.append(link("next", href, GEOJSON, "Next page", method="POST", body=again))
+        href = at("products", product.id, "opportunities") + _query(customer)
+        for rel, title, place in _around(start, body.limit, total):
+            again = {**_question_of(body), "limit": body.limit}
+            if place > 0:
+                values: dict[str, str | int] = {"from": place, "now": now.iso(9)}
+                again["next"] = token(**values, of=_question(body, product.id))
+            links.append(link(rel, href, GEOJSON, title, method="POST", body=again))
         return json_response(
             collection(features, total, links), media_type=GEOJSON, headers={"Preference-Applied": "wait"}
         )
 
     return routes
-
-
-def wants_async(prefer: str | None) -> bool:
-    """Whether a ``Prefer`` header (RFC 7240) asks for an answer later."""
-    wanted = {part.split(";")[0].split("=")[0].strip().lower() for part in (prefer or "").split(",")}
-    return "respond-async" in wanted
 
 
 def _query(customer: str | None) -> str:
@@ -145,8 +140,19 @@ def _page_start(body: wire.SearchBody, product: str, now: Epoch) -> tuple[int, E
     return start, asked
 
 
+def _around(start: int, limit: int, total: int) -> Iterator[tuple[str, str, int]]:
+    """The pages that a page links to: relation, title, where it begins."""
+    if total <= limit and start == 0:
+        return
+    if start + limit < total:
+        yield "next", "Next page", start + limit
+    if start > 0:
+        yield "prev", "Previous page", max(0, start - limit)
+    yield "first", "First page", 0
+    yield "last", "Last page", last_start(total, limit)
+
+
 def page(
-    programme: Programme,
     product: Product,
     wish: Wish,
     found: Found,
@@ -155,16 +161,16 @@ def page(
     at: Addresses,
 ) -> tuple[list[dict[str, Any]], int]:
     """The features of a page, and how many opportunities there are in all."""
-    facts = _facts(programme, found.windows)
+    windows: Sequence[ImagingWindow] = found.windows
     if wish.filter.test is not None:
-        facts = [(window, known) for window, known in facts if wish.filter.test(known)]
-    chosen = facts[start : start + limit]
+        windows = [window for window in windows if wish.filter.test(_facts(window))]
+    chosen = [(window, _facts(window)) for window in windows[start : start + limit]]
     clear = _clear([window for window, _ in chosen], wish.request.max_cloud)
     single = len(wish.request.targets) == 1 and wish.request.targets[0].geometry.geom_type == "Point"
     return [
         _feature(product, wish, found, window, known, chance, at, single)
         for (window, known), chance in zip(chosen, clear, strict=True)
-    ], len(facts)
+    ], len(windows)
 
 
 def collection(
@@ -208,26 +214,19 @@ def bound_filter(given: Filter) -> dict[str, Any] | None:
     return terms[0] if len(terms) == 1 else {"op": "and", "args": terms}
 
 
-def _facts(
-    programme: Programme, windows: Sequence[ImagingWindow]
-) -> list[tuple[ImagingWindow, dict[str, Any]]]:
-    """What is known of each window, by the names of the queryables."""
-    return [
-        (
-            window,
-            {
-                "platform": window.spacecraft,
-                GSD: round(window.best.gsd_m, 3),
-                OFF_NADIR: round(window.best.off_nadir_deg, 3),
-                "view:incidence_angle": round(window.best.incidence_deg, 3),
-                "view:azimuth": round(window.best.view_azimuth_deg, 3),
-                SUN: round(window.best.sun_elevation_deg, 3),
-                "view:sun_azimuth": round(window.best.sun_azimuth_deg, 3),
-                "sat:orbit_state": "ascending" if window.ascending else "descending",
-            },
-        )
-        for window in windows
-    ]
+def _facts(window: ImagingWindow) -> dict[str, Any]:
+    """What is known of a window, by the names of the queryables."""
+    best = window.best
+    return {
+        "platform": window.spacecraft,
+        GSD: round(best.gsd_m, 3),
+        OFF_NADIR: round(best.off_nadir_deg, 3),
+        "view:incidence_angle": round(best.incidence_deg, 3),
+        "view:azimuth": round(best.view_azimuth_deg, 3),
+        SUN: round(best.sun_elevation_deg, 3),
+        "view:sun_azimuth": round(best.sun_azimuth_deg, 3),
+        "sat:orbit_state": "ascending" if window.ascending else "descending",
+    }
 
 
 def _clear(windows: Sequence[ImagingWindow], max_cloud: float) -> list[float]:

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Query, Request, Response
 
 from comity.core import UnknownIdError
-from comity.operations import Order, UnitOfWork, cancel_order, explain_order
+from comity.operations import cancel_order, explain_order
 from comity.server.dependencies import OperationId, order_of, quote_of, scoped
 from comity.server.identity.caller import Caller
 from comity.server.operator import Operator
@@ -15,7 +15,7 @@ from comity.server.problems import responses
 from comity.server.stapi import wire
 from comity.server.stapi.asking import customer_of
 from comity.server.stapi.desk import Desk, asked_of
-from comity.server.stapi.documents import GEOJSON, Addresses, json_response, link
+from comity.server.stapi.documents import GEOJSON, Addresses, GeoJsonResponse, json_response, link
 from comity.server.stapi.opportunities import CustomerName
 from comity.server.stapi.order_documents import (
     order_document,
@@ -29,7 +29,6 @@ from comity.server.stapi.paging import (
     PageLimit,
     in_order,
     newest_first,
-    next_link,
 )
 from comity.server.stapi.products import find_product
 
@@ -39,8 +38,6 @@ OfCustomer = Annotated[
 Reader = Annotated[Caller, scoped("orders:read")]
 Buyer = Annotated[Caller, scoped("orders:write")]
 Searcher = Annotated[Caller, scoped("opportunities")]
-#: Orders read in one go when those of a product are looked for.
-_AT_ONCE = 200
 
 
 def router(operator: Operator, at: Addresses, desk: Desk) -> APIRouter:
@@ -48,9 +45,8 @@ def router(operator: Operator, at: Addresses, desk: Desk) -> APIRouter:
     routes = APIRouter(tags=["STAPI orders"])
 
     def listed(
-        here: str, caller: Caller, customer: str | None, limit: int, given: str | None, product: str | None
+        here: str, caller: Caller, customer: str | None, limit: int, given: str | None, **equal: str
     ) -> Response:
-        equal: dict[str, str] = {}
         if not caller.sees_all:
             equal["customer"] = caller.tenant
             if customer not in (None, caller.tenant):
@@ -58,20 +54,22 @@ def router(operator: Operator, at: Addresses, desk: Desk) -> APIRouter:
         elif customer is not None:
             equal["customer"] = operator.programme.customer(customer).id
         with operator.store.begin() as work:
-            found, following = newest_first(
-                lambda count, before: _page(work, count, before, equal, product),
+            page = newest_first(
+                lambda count, before, after: work.orders.page(count, before=before, after=after, **equal),
                 limit,
                 given,
                 lambda order: order.id,
             )
-            documents = [order_document(work, order, at) for order in found]
-        links = [link("self", here, GEOJSON), link("root", at()), *next_link(here, limit, following, GEOJSON)]
+            documents = [order_document(work, order, at) for order in page.found]
+        links = [link("self", here, GEOJSON), link("root", at())]
+        links += page.links(here, limit, GEOJSON, customer=customer)
         content: dict[str, Any] = {"type": "FeatureCollection", "features": documents, "orders": documents}
         return json_response({**content, "links": links}, media_type=GEOJSON)
 
     @routes.get(
         "/orders",
         operation_id="listOrders",
+        response_class=GeoJsonResponse,
         summary="Own orders, newest first",
         responses={200: {"model": wire.Orders}, **responses(400, 401, 403)},
     )
@@ -81,11 +79,12 @@ def router(operator: Operator, at: Addresses, desk: Desk) -> APIRouter:
         next: Next = None,
         customer: OfCustomer = None,
     ) -> Response:
-        return listed(at("orders"), caller, customer, limit, next, None)
+        return listed(at("orders"), caller, customer, limit, next)
 
     @routes.get(
         "/products/{product_id}/orders",
         operation_id="listProductOrders",
+        response_class=GeoJsonResponse,
         summary="Own orders of a product, newest first",
         responses={200: {"model": wire.Orders}, **responses(400, 401, 403, 404)},
     )
@@ -97,11 +96,13 @@ def router(operator: Operator, at: Addresses, desk: Desk) -> APIRouter:
         customer: OfCustomer = None,
     ) -> Response:
         product = find_product(operator.programme, product_id)
-        return listed(at("products", product.id, "orders"), caller, customer, limit, next, product.id)
+        here = at("products", product.id, "orders")
+        return listed(here, caller, customer, limit, next, product=product.id)
 
     @routes.post(
         "/products/{product_id}/orders",
         operation_id="createOrder",
+        response_class=GeoJsonResponse,
         summary="Order",
         status_code=201,
         responses={
@@ -137,6 +138,7 @@ def router(operator: Operator, at: Addresses, desk: Desk) -> APIRouter:
     @routes.get(
         "/orders/{order_id}",
         operation_id="getOrder",
+        response_class=GeoJsonResponse,
         summary="An order",
         responses={200: {"model": wire.Order}, **responses(401, 403, 404)},
     )
@@ -159,13 +161,13 @@ def router(operator: Operator, at: Addresses, desk: Desk) -> APIRouter:
     ) -> Response:
         with operator.store.begin() as work:
             found = order_of(work, caller, order_id)
-        entries, following = in_order(list(found.statuses), limit, next)
+        page = in_order(list(found.statuses), limit, next)
         here = at("orders", order_id, "statuses")
         links = [link("self", here), link("order", at("orders", order_id), GEOJSON)]
         return json_response(
             {
-                "statuses": [status_document(entry) for entry in entries],
-                "links": [*links, *next_link(here, limit, following)],
+                "statuses": [status_document(entry) for entry in page.found],
+                "links": [*links, *page.links(here, limit)],
             }
         )
 
@@ -184,15 +186,19 @@ def router(operator: Operator, at: Addresses, desk: Desk) -> APIRouter:
     @routes.post(
         "/orders/{order_id}/cancel",
         operation_id="cancelOrder",
+        response_class=GeoJsonResponse,
         summary="Cancel an order",
         responses={200: {"model": wire.Order}, **responses(400, 401, 403, 404, 409)},
     )
-    def cancel(order_id: str, caller: Buyer, body: wire.CancelBody | None = None) -> Response:
+    def cancel(
+        order_id: str, request: Request, caller: Buyer, body: wire.CancelBody | None = None
+    ) -> Response:
         """An addition to STAPI. What is delivered stays; what is not is credited. 409 once it has ended."""
         with operator.store.begin() as work:
             order_of(work, caller, order_id)
         reason = body.reason if body else ""
-        cancelled = cancel_order(operator.store, order_id, now=operator.now(), reason=reason)
+        again = request.scope.get("state", {}).get("idempotency_key") is not None
+        cancelled = cancel_order(operator.store, order_id, now=operator.now(), reason=reason, again=again)
         with operator.store.begin() as work:
             return json_response(order_document(work, cancelled, at), media_type=GEOJSON)
 
@@ -235,19 +241,3 @@ def router(operator: Operator, at: Addresses, desk: Desk) -> APIRouter:
         return json_response(quote_document(found, request, asked, at))
 
     return routes
-
-
-def _page(
-    work: UnitOfWork, count: int, before: str | None, equal: dict[str, str], product: str | None
-) -> list[Order]:
-    """Orders newest first, of one product where one is named."""
-    if product is None:
-        return work.orders.page(count, before=before, **equal)
-    found: list[Order] = []
-    while len(found) < count:
-        some = work.orders.page(_AT_ONCE, before=before, **equal)
-        found += [order for order in some if order.product == product]
-        if len(some) < _AT_ONCE:
-            break
-        before = some[-1].id
-    return found[:count]

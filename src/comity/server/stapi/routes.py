@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Annotated, Any
 
@@ -28,6 +28,7 @@ from comity.server.stapi.documents import (
     PRODUCT_CLASSES,
     SCHEMA,
     Addresses,
+    SchemaResponse,
     json_response,
     link,
 )
@@ -35,7 +36,7 @@ from comity.server.stapi.filters import read_filter
 from comity.server.stapi.finder import Finder, licensed, unlicensed
 from comity.server.stapi.handbook import handbook
 from comity.server.stapi.intervals import AskedInterval
-from comity.server.stapi.paging import DEFAULT_LIMIT, Next, PageLimit, in_order, next_link
+from comity.server.stapi.paging import DEFAULT_LIMIT, Next, PageLimit, in_order
 from comity.server.stapi.products import (
     find_product,
     on_sale,
@@ -50,6 +51,8 @@ _DESCRIPTION = (
 )
 
 
+#: After so long (s) it is tried again to have ready what searches need.
+_AGAIN_S = 60.0
 Reader = Annotated[Caller, scoped("catalogue:read")]
 
 
@@ -57,13 +60,17 @@ def router(operator: Operator, settings: Settings) -> APIRouter:
     """STAPI 0.1.0 below ``/stapi``."""
     at = Addresses(settings.base_url)
     finder = Finder(operator)
-    desk = Desk(operator, finder)
+    desk = Desk(operator)
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        stop = threading.Event()
         if settings.prepare:
-            threading.Thread(target=_quietly, args=(finder.warm,), name="stapi-warm", daemon=True).start()
-        yield
+            threading.Thread(target=_ready, args=(app, finder, stop), name="ready", daemon=True).start()
+        try:
+            yield
+        finally:
+            stop.set()
 
     routes = APIRouter(lifespan=lifespan)
     routes.include_router(_catalogue(operator, at), prefix=PREFIX)
@@ -73,12 +80,15 @@ def router(operator: Operator, settings: Settings) -> APIRouter:
     return routes
 
 
-def _quietly(begin: Callable[[], object]) -> None:
-    """What a server does when it starts; without a programme or a database the first request says so."""
-    try:
-        begin()
-    except ComityError as error:
-        structlog.get_logger("comity.server").warning("not begun", error=str(error))
+def _ready(app: FastAPI, finder: Finder, stop: threading.Event) -> None:
+    """Have ready what searches need while the server runs; without a programme the first request says so."""
+    app.openapi()  # the first request that may change something is looked up in it
+    while not stop.is_set():
+        try:
+            finder.keep_ready(stop)
+        except ComityError as error:
+            structlog.get_logger("comity.server").warning("searches not prepared", error=str(error))
+            stop.wait(_AGAIN_S)
 
 
 def _answer(at: Addresses) -> searches.Answer:
@@ -100,7 +110,7 @@ def _answer(at: Addresses) -> searches.Answer:
             if search.licensed
             else unlicensed(found.windows)
         )
-        return opportunities.page(programme, product, wish, windows, start, limit, at)
+        return opportunities.page(product, wish, windows, start, limit, at)
 
     return answer
 
@@ -161,13 +171,13 @@ def _catalogue(operator: Operator, at: Addresses) -> APIRouter:
     )
     def products(caller: Reader, limit: PageLimit = DEFAULT_LIMIT, next: Next = None) -> Response:
         programme = operator.programme
-        found, following = in_order(on_sale(programme), limit, next)
+        page = in_order(on_sale(programme), limit, next)
         here = at("products")
-        links = [link("self", here), link("root", at()), *next_link(here, limit, following)]
+        links = [link("self", here), link("root", at()), *page.links(here, limit)]
         return json_response(
             {
                 "type": "ProductCollection",
-                "products": [product_document(programme, each, at) for each in found],
+                "products": [product_document(programme, each, at) for each in page.found],
                 "links": links,
             }
         )
@@ -195,8 +205,9 @@ def _catalogue(operator: Operator, at: Addresses) -> APIRouter:
     @routes.get(
         "/products/{product_id}/queryables",
         operation_id="productQueryables",
+        response_class=SchemaResponse,
         summary="What a filter may name",
-        responses={200: {"content": {SCHEMA: {"schema": {"type": "object"}}}}, **responses(401, 403, 404)},
+        responses={200: {"model": wire.JsonSchema}, **responses(401, 403, 404)},
     )
     def product_queryables(product_id: str, caller: Reader) -> Response:
         programme = operator.programme
@@ -207,8 +218,9 @@ def _catalogue(operator: Operator, at: Addresses) -> APIRouter:
     @routes.get(
         "/products/{product_id}/order-parameters",
         operation_id="productOrderParameters",
+        response_class=SchemaResponse,
         summary="What an order may say",
-        responses={200: {"content": {SCHEMA: {"schema": {"type": "object"}}}}, **responses(401, 403, 404)},
+        responses={200: {"model": wire.JsonSchema}, **responses(401, 403, 404)},
     )
     def product_order_parameters(product_id: str, caller: Reader) -> Response:
         programme = operator.programme

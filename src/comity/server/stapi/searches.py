@@ -18,18 +18,24 @@ from comity.operations import (
 from comity.server.dependencies import scoped
 from comity.server.identity.caller import Caller
 from comity.server.operator import Operator
-from comity.server.problems import FieldError, responses
+from comity.server.problems import responses
 from comity.server.stapi import wire
-from comity.server.stapi.documents import GEOJSON, Addresses, json_response, link, time_text
+from comity.server.stapi.documents import (
+    GEOJSON,
+    Addresses,
+    GeoJsonResponse,
+    json_response,
+    link,
+    time_text,
+)
 from comity.server.stapi.paging import (
     DEFAULT_LIMIT,
     Next,
     PageLimit,
+    cut,
     in_order,
     newest_first,
-    next_link,
-    token,
-    token_value,
+    start_of,
 )
 
 #: Who turns a kept search into a page of its answer: (search, asked, start, limit) → document.
@@ -99,15 +105,15 @@ def router(operator: Operator, at: Addresses, answer: Answer) -> APIRouter:
     def searches(caller: Searcher, limit: PageLimit = DEFAULT_LIMIT, next: Next = None) -> Response:
         only = {} if caller.sees_all else {"customer": caller.tenant}
         with operator.store.begin() as work:
-            found, following = newest_first(
-                lambda count, before: work.searches.page(count, before=before, **only),
+            page = newest_first(
+                lambda count, before, after: work.searches.page(count, before=before, after=after, **only),
                 limit,
                 next,
                 lambda s: s.id,
             )
-            records = [_record(work, search, at) for search in found]
+            records = [_record(work, search, at) for search in page.found]
         here = at("searches", "opportunities")
-        links = [link("self", here), link("root", at()), *next_link(here, limit, following)]
+        links = [link("self", here), link("root", at()), *page.links(here, limit)]
         return json_response({"search_records": records, "links": links})
 
     @routes.get(
@@ -134,13 +140,13 @@ def router(operator: Operator, at: Addresses, answer: Answer) -> APIRouter:
     ) -> Response:
         with operator.store.begin() as work:
             found = search_of(work, caller, search_id)
-        entries, following = in_order(list(found.statuses), limit, next)
+        page = in_order(list(found.statuses), limit, next)
         here = at("searches", "opportunities", search_id, "statuses")
         links = [link("self", here), link("search-record", at("searches", "opportunities", search_id))]
         return json_response(
             {
-                "statuses": [status_document(entry, []) for entry in entries],
-                "links": [*links, *next_link(here, limit, following)],
+                "statuses": [status_document(entry, []) for entry in page.found],
+                "links": [*links, *page.links(here, limit)],
             }
         )
 
@@ -162,6 +168,7 @@ def router(operator: Operator, at: Addresses, answer: Answer) -> APIRouter:
     @routes.get(
         "/products/{product_id}/opportunities/{collection_id}",
         operation_id="getOpportunities",
+        response_class=GeoJsonResponse,
         summary="What a search found",
         responses={200: {"model": wire.Opportunities}, **responses(400, 401, 403, 404, 409)},
     )
@@ -198,14 +205,10 @@ def answer_page(
     at: Addresses,
 ) -> dict[str, Any]:
     """The Opportunity Collection of a completed search."""
-    start = token_value(given, "from", int, "query.next") or 0
-    if start < 0:
-        raise FieldError(
-            "this is no token of a page: follow the link 'next'", field="query.next", value=given
-        )
+    start = start_of(given)
     features, total = answer(work, search, asked, start, limit)
     here = at("products", search.product, "opportunities", search.id)
-    following = token(**{"from": start + limit}) if start + limit < total else None
+    page = cut(features, start, limit, total)
     body: dict[str, Any] = {"datetime": asked.datetime, "geometry": dict(asked.geometry)}
     links = [
         link("self", here, GEOJSON),
@@ -218,7 +221,7 @@ def answer_page(
             method="POST",
             body={**body, "order_parameters": {}},
         ),
-        *next_link(here, limit, following, GEOJSON),
+        *page.links(here, limit, GEOJSON),
     ]
     return {
         "type": "FeatureCollection",

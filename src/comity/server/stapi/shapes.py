@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import shapely
-from shapely.geometry import mapping
+from shapely.geometry import MultiPolygon, Polygon, mapping
 from shapely.geometry.base import BaseGeometry
 
 #: Decimals of a degree: 0.1 m.
@@ -14,8 +14,18 @@ _DECIMALS = 6
 
 def geometry_document(geometry: BaseGeometry) -> dict[str, Any]:
     """GeoJSON of a geometry, to 0.1 m."""
+    if isinstance(geometry, Polygon):
+        return {"type": "Polygon", "coordinates": _rings(geometry)}
+    if isinstance(geometry, MultiPolygon):
+        return {"type": "MultiPolygon", "coordinates": [_rings(part) for part in geometry.geoms]}
     rounded = shapely.transform(geometry, lambda xy: xy.round(_DECIMALS), include_z=False)
     return {name: _lists(part) for name, part in mapping(rounded).items()}
+
+
+def _rings(polygon: Polygon) -> list[list[list[float]]]:
+    """Outer ring first; this is most of what an answer is made of."""
+    rings = polygon.exterior, *polygon.interiors
+    return [shapely.get_coordinates(ring).round(_DECIMALS).tolist() for ring in rings]
 
 
 def bbox(geometry: BaseGeometry) -> list[float]:

@@ -4,19 +4,28 @@ from __future__ import annotations
 
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, RootModel
 
 from comity.server.dependencies import Wire
 from comity.server.stapi.documents import VERSION
 from comity.server.stapi.paging import DEFAULT_LIMIT, MAX_LIMIT
 from comity.server.stapi.products import MAX_REFERENCE
 
+_TIME = r"[0-9]{4}-[0-9]{2}-[0-9]{2}[Tt][0-9]{2}:[0-9]{2}:[0-9]{2}([.][0-9]+)?([Zz]|[+-][0-9]{2}:[0-9]{2})"
 _DATETIME = Field(
     max_length=100,
+    json_schema_extra={"pattern": rf"^({_TIME}/({_TIME}|[.][.])?|([.][.])?/{_TIME})$"},
     description="START/END, RFC 3339; one of them may be open ('..' or empty).",
     examples=["2026-05-01T00:00:00Z/2026-05-08T00:00:00Z", "../2026-05-08T00:00:00Z"],
 )
 _GEOMETRY = Field(
+    json_schema_extra={
+        "required": ["type", "coordinates"],
+        "properties": {
+            "type": {"enum": ["Point", "MultiPoint", "Polygon", "MultiPolygon"]},
+            "coordinates": {"type": "array", "minItems": 1, "items": {"type": ["number", "array"]}},
+        },
+    },
     description="GeoJSON Point, MultiPoint, Polygon or MultiPolygon, lon/lat WGS-84.",
     examples=[{"type": "Point", "coordinates": [43.145, 11.588]}],
 )
@@ -90,6 +99,10 @@ class Conformance(_Out):
     """Conformance classes."""
 
     conformsTo: list[str]
+
+
+class JsonSchema(RootModel[dict[str, Any]]):
+    """A JSON Schema (draft-07)."""
 
 
 class Product(_Out):

@@ -13,7 +13,7 @@ from comity.server.identity import Caller, machine_now
 from comity.server.jobs.routes import JobOut, job_out
 from comity.server.jobs.running import Background
 from comity.server.operator import Operator
-from comity.server.problems import ForbiddenError
+from comity.server.problems import ForbiddenError, in_field
 from comity.server.settings import Settings
 
 Keeper = Annotated[Caller, scoped("webhooks")]
@@ -61,13 +61,14 @@ def router(operator: Operator, settings: Settings, background: Background) -> AP
     @routes.post("", operation_id="createBucket", summary="Have a bucket delivered to", status_code=201)
     def create(operator: OperatorDep, caller: Keeper, asked: BucketIn, response: Response) -> BucketOut:
         """Nothing is put into it before it is verified: `POST /buckets/{bucket_id}/verify`."""
-        made = add_bucket(
-            operator.sql,
-            background.opener,
-            tenant=_owner(caller),
-            now=machine_now(),
-            **asked.model_dump(),
-        )
+        with in_field("body"):
+            made = add_bucket(
+                operator.sql,
+                background.opener,
+                tenant=_owner(caller),
+                now=machine_now(),
+                **asked.model_dump(),
+            )
         response.headers["Location"] = f"{settings.base_url}/buckets/{made.id}"
         return _out(made)
 

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from typing import Annotated, Literal
+from urllib.parse import urlsplit
 
 from fastapi import APIRouter, Query, Response
 from pydantic import BaseModel, Field
 
+from comity.core import UnknownIdError
+from comity.operations.events import EventKind
 from comity.operations.jobs import Job
 from comity.operations.webhooks import (
     Webhook,
@@ -22,7 +25,7 @@ from comity.server.identity import Caller, machine_now
 from comity.server.jobs.routes import JobOut, JobsOut, job_out
 from comity.server.jobs.running import Background
 from comity.server.operator import Operator
-from comity.server.problems import ForbiddenError
+from comity.server.problems import FieldError, in_field
 from comity.server.settings import Settings
 from comity.server.webhooks.buckets import router as buckets
 
@@ -40,8 +43,12 @@ class WebhookIn(Wire):
         min_length=1, max_length=2000, description="https, to a public address.",
         examples=["https://gis.example.dj/comity"],
     )  # fmt: skip
-    events: list[Literal["order.status", "item.offered"]] = Field(
-        default=[], max_length=10, description="None means all."
+    events: list[EventKind] = Field(
+        default=[],
+        max_length=10,
+        description="None means all. A customer's: `order.status`, `item.offered`, `search.match`. A "
+        "partner's, of its own assets: `plan.made`, `plan.approved`, `activities.dropped`, `asset.withheld`; "
+        "of its account: `statement.entry`.",
     )
 
 
@@ -62,13 +69,6 @@ class WebhooksOut(BaseModel):
     webhooks: list[WebhookOut]
 
 
-def customer_only(caller: Caller) -> str:
-    """The tenant whose events the caller may have: a partner's name may be a customer's, its rights not."""
-    if caller.role == "partner":
-        raise ForbiddenError("events and deliveries are a customer's: a partner has none")
-    return caller.tenant
-
-
 def router(operator: Operator, settings: Settings, background: Background) -> APIRouter:
     """Routes of webhooks and buckets."""
     routes = APIRouter(tags=["Webhooks"])
@@ -82,40 +82,45 @@ def router(operator: Operator, settings: Settings, background: Background) -> AP
     )
     def create(operator: OperatorDep, caller: Keeper, asked: WebhookIn, response: Response) -> WebhookOut:
         """Messages are signed as Standard Webhooks says, tried for three days, then left as dead letters."""
-        made = add_webhook(
-            operator.sql,
-            background.sender,
-            tenant=customer_only(caller),
-            url=asked.url,
-            kinds=asked.events,
-            now=machine_now(),
-        )
+        if _place(asked.url) == _place(settings.base_url):
+            raise FieldError(
+                "a webhook of this server to itself tells nobody", field="body.url", value=asked.url
+            )
+        with in_field("body.url", asked.url):
+            made = add_webhook(
+                operator.sql,
+                background.sender,
+                tenant=caller.party,
+                url=asked.url,
+                kinds=asked.events,
+                now=machine_now(),
+            )
         response.headers["Location"] = f"{settings.base_url}/webhooks/{made.id}"
         return _out(made, secret=True)
 
     @routes.get("/webhooks", operation_id="listWebhooks", summary="Own webhooks")
     def listed(operator: OperatorDep, caller: Keeper) -> WebhooksOut:
-        return WebhooksOut(webhooks=[_out(w) for w in webhooks_of(operator.sql, customer_only(caller))])
+        return WebhooksOut(webhooks=[_out(w) for w in webhooks_of(operator.sql, caller.party)])
 
     @routes.get("/webhooks/{webhook_id}", operation_id="getWebhook", summary="One webhook")
     def one(operator: OperatorDep, caller: Keeper, webhook_id: str) -> WebhookOut:
         with operator.sql.begin() as work:
-            return _out(webhook_of(work, webhook_id, customer_only(caller)))
+            return _out(webhook_of(work, webhook_id, caller.party))
 
     @routes.delete(
         "/webhooks/{webhook_id}", operation_id="deleteWebhook", summary="Be told no more", status_code=204
     )
     def delete(operator: OperatorDep, caller: Keeper, webhook_id: str) -> None:
-        change_webhook(operator.sql, webhook_id, tenant=customer_only(caller), state="deleted")
+        change_webhook(operator.sql, webhook_id, tenant=caller.party, state="deleted")
 
     @routes.post("/webhooks/{webhook_id}/pause", operation_id="pauseWebhook", summary="Pause a webhook")
     def pause(operator: OperatorDep, caller: Keeper, webhook_id: str) -> WebhookOut:
-        return _out(change_webhook(operator.sql, webhook_id, tenant=customer_only(caller), state="paused"))
+        return _out(change_webhook(operator.sql, webhook_id, tenant=caller.party, state="paused"))
 
     @routes.post("/webhooks/{webhook_id}/resume", operation_id="resumeWebhook", summary="Resume a webhook")
     def resume(operator: OperatorDep, caller: Keeper, webhook_id: str) -> WebhookOut:
         """It is told what happened while it was paused."""
-        made = change_webhook(operator.sql, webhook_id, tenant=customer_only(caller), state="active")
+        made = change_webhook(operator.sql, webhook_id, tenant=caller.party, state="active")
         background.wake()
         return _out(made)
 
@@ -127,7 +132,7 @@ def router(operator: Operator, settings: Settings, background: Background) -> AP
     )
     def renew(operator: OperatorDep, caller: Keeper, webhook_id: str) -> WebhookOut:
         """For a day messages carry a signature of each, the old secret's and the new one's."""
-        made = rotate_secret(operator.sql, webhook_id, tenant=customer_only(caller), now=machine_now())
+        made = rotate_secret(operator.sql, webhook_id, tenant=caller.party, now=machine_now())
         return _out(made, secret=True)
 
     @routes.post(
@@ -137,7 +142,7 @@ def router(operator: Operator, settings: Settings, background: Background) -> AP
         status_code=202,
     )
     def test(operator: OperatorDep, caller: Keeper, webhook_id: str) -> JobOut:
-        job = send_test_message(operator.sql, webhook_id, tenant=customer_only(caller), now=machine_now())
+        job = send_test_message(operator.sql, webhook_id, tenant=caller.party, now=machine_now())
         background.wake()
         return job_out(job)
 
@@ -154,10 +159,12 @@ def router(operator: Operator, settings: Settings, background: Background) -> AP
         limit: Annotated[int, Query(ge=1, le=1000, description="Most entries of one page.")] = 100,
     ) -> JobsOut:
         """Newest first; `POST /jobs/{job_id}/retry` sends one again, under the same `webhook-id`."""
-        tenant = customer_only(caller)
+        tenant = caller.party
         with operator.sql.begin() as work:
             webhook_of(work, webhook_id, tenant)
             found: list[Job] = []
+            if after is not None and work.jobs.get(after).tenant != tenant:
+                raise UnknownIdError("job", after)
             while len(found) <= limit:
                 page = work.jobs.list(tenant=tenant, kind="webhook", state="failed", after=after, limit=1000)
                 found += [job for job in page if job.payload["webhook"] == webhook_id]
@@ -171,6 +178,15 @@ def router(operator: Operator, settings: Settings, background: Background) -> AP
 
     routes.include_router(buckets(operator, settings, background))
     return routes
+
+
+def _place(url: str) -> tuple[str | None, int | None]:
+    """Host and port of a URL."""
+    try:
+        parts = urlsplit(url)
+        return parts.hostname, parts.port or {"http": 80, "https": 443}.get(parts.scheme)
+    except ValueError:
+        return None, None  # refused as a URL below
 
 
 def _out(webhook: Webhook, *, secret: bool = False) -> WebhookOut:

@@ -1,0 +1,1 @@
+"""Compiled search for where along their ways spacecraft come into reach of places."""
