@@ -11,7 +11,9 @@ from pathlib import Path
 import httpx
 import pytest
 
+from comity.fleet import load_programme
 from comity.server.walk import walk_over_http
+from comity.stores import SqlStore
 
 
 def start(*arguments: str, cwd: Path) -> tuple[subprocess.Popen[str], dict]:
@@ -92,8 +94,31 @@ def test_without_a_database_it_says_what_to_do(tmp_path: Path) -> None:
         (["--demo", "--speed", "0.5"], "--speed, 1 … 100000"),
         (["--demo", "--auto", "plan,dance"], "'dance' is no standing work; there are plan, approve"),
         (["--demo", "--plan-every", "-1"], "outside 0 … 30 days"),
+        (["--demo", "--workers", "-1"], "job_threads -1 is outside 0…64"),
     ],
 )
 def test_what_it_cannot_do_by_itself_is_said(here, words: list[str], said: str) -> None:
     ran = here("serve", "--port", "0", *words)
     assert ran.code == 2 and said in " ".join(ran.err.split())
+
+
+def test_a_first_start_that_is_refused_does_not_use_up_the_first_operators_secret(
+    here, tmp_path: Path
+) -> None:
+    place = str(tmp_path / "comity.db")
+    store = SqlStore(place)
+    with store.begin() as work:
+        work.set_programme(load_programme("joint-eo"))
+    store.close()
+    words = ["--db", place, "--dir", str(tmp_path / "out"), "--auto", "none"]
+    ran = here("serve", "--port", "0", *words, "--allow-network", "10.0.0.0/99")
+    assert ran.code == 2 and "10.0.0.0/99" in ran.err
+    process, ready = start(*words, cwd=tmp_path)
+    stop(process)
+    assert ready["first_operator"]["client_secret"]
+
+
+def test_a_database_url_that_cannot_be_read_is_said_without_its_password(here) -> None:
+    ran = here("serve", "--port", "0", "--db", "postgresql+psycopg://us:secret@host:abc/db")
+    assert (ran.code, "secret" in ran.err, "Traceback" in ran.err) == (2, False, False)
+    assert "database URL cannot be read" in ran.err

@@ -71,7 +71,7 @@ def time_of(store: Store, now: str | None) -> Epoch:
     """
     if now is not None:
         return Epoch.from_iso(now)
-    with store.begin() as work:
+    with store.read() as work:
         try:
             epoch = work.programme().epoch
         except StateError:

@@ -44,19 +44,27 @@ def make(
         typer.Option("--work-limit", help="Deterministic work units instead: the same plan again."),
     ] = None,
     seed: Annotated[int, typer.Option(help="Seed of the solver.")] = 0,
+    lead: Annotated[
+        float,
+        typer.Option("--lead", metavar="HOURS", help="What is approved and begins within that time stays."),
+    ] = 6.0,
     db: Db = DEFAULT_DB,
     now: Now = None,
     json: Json = False,
 ) -> None:
     """Plan every open task; prints value, upper bound, gap and counts."""
+    if not 0 <= lead < math.inf:
+        raise InputError(f"lead {lead} h must be at least 0 and finite")
     if not 0 < time_limit < math.inf:
         raise InputError(f"time limit {time_limit} s must be above 0 and finite")
     if work_limit is not None and not 0 < work_limit < math.inf:
         raise InputError(f"work limit {work_limit} must be above 0 and finite")
     stop = Stop(wall_s=time_limit) if work_limit is None else Stop(work=work_limit)
     with open_store(db) as store, progress_bar("planning") as progress:
-        plan = make_plan(store, now=time_of(store, now), seed=seed, stop=stop, progress=progress)
-        with store.begin() as work:
+        plan = make_plan(
+            store, now=time_of(store, now), seed=seed, stop=stop, lead_s=lead * 3600.0, progress=progress
+        )
+        with store.read() as work:
             currency = work.programme().currency
     if json:
         print_json({"id": plan.id, "created": plan.created, "solution": plan.solution})

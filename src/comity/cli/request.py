@@ -72,7 +72,7 @@ def add(
 @app.command("list")
 def list_requests(db: Db = DEFAULT_DB, now: Now = None, json: Json = False) -> None:
     """List all requests; with --now those that were there by then."""
-    with open_store(db) as store, store.begin() as work:
+    with open_store(db) as store, store.read() as work:
         requests = work.requests.all()
     if now is not None:
         at = Epoch.from_iso(now)

@@ -186,13 +186,14 @@ def serve(
             sys.exit(Processes(argv, listening, processes).run(_say))
         operator = open_operator(place, settings, delivery=folder, clock=clock, speed=speed or 1.0)
         try:
+            # First what may be refused: the first operator's secret is told once.
+            app = create_app(operator, settings, tracing=tracing_from_environment())
             ready: dict[str, Any] = {"base_url": settings.base_url, "programme": operator.programme.id}
             if demo:
                 ready |= {"now": operator.now().iso(0), "speed": speed or 1.0, "simulated": True}
                 ready |= demo_tokens(operator)
             elif first := first_operator(operator):
                 ready["first_operator"] = first
-            app = create_app(operator, settings, tracing=tracing_from_environment())
             run(app, listening, ready, trusted_proxies=trust_proxy, log=log)
         finally:
             operator.close()

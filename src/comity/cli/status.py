@@ -19,7 +19,7 @@ def status(
     json: Json = False,
 ) -> None:
     """Show orders, or the whole history of one; with --now as they stood then."""
-    with open_store(db) as store, store.begin() as work:
+    with open_store(db) as store, store.read() as work:
         orders = [work.orders.get(order)] if order else work.orders.all()
     if now is not None:
         at = Epoch.from_iso(now)

@@ -81,7 +81,10 @@ class Epoch:
         if zone and zone != "Z":
             sign = -1 if zone[0] == "-" else 1
             digits = zone[1:].replace(":", "")
-            moment -= sign * timedelta(hours=int(digits[:2]), minutes=int(digits[2:]))
+            try:
+                moment -= sign * timedelta(hours=int(digits[:2]), minutes=int(digits[2:]))
+            except OverflowError as error:
+                raise InputError(f"{text!r} is not in the years 1 to 9999 of UTC") from error
         whole = (moment - _UNIX_EPOCH) // timedelta(seconds=1)
         fraction = int((m.group(7) or "0").ljust(9, "0"))
         epoch = cls(cls.from_utc_unix_ns(whole * NS_PER_S).tai_ns + fraction + (NS_PER_S if leap else 0))

@@ -37,7 +37,7 @@ class Account:
 
 def read_account(store: Store, now: Epoch) -> Account:
     """Read everything."""
-    with store.begin() as work:
+    with store.read() as work:
         return Account(
             now=now,
             programme=work.programme(),

@@ -252,7 +252,11 @@ class ArchiveIndex(Protocol):
         ...
 
     def digests(self) -> dict[tuple[str, str], str]:
-        """Every delivered item in the index (collection, id) with the digest of its file."""
+        """Items of no record of their own (mosaics), by collection and id, with the digest of their file."""
+        ...
+
+    def indexed(self, records: Iterable[str]) -> frozenset[str]:
+        """Those of the records whose items are in the index."""
         ...
 
     def lot(self, lot: Lot) -> int:

@@ -36,6 +36,7 @@ from comity.operations.licences import polygons_of
 from comity.operations.mosaics import list_products
 from comity.operations.orders import advance
 from comity.operations.ports import Store, UnitOfWork
+from comity.operations.product_bucket import ProductBucket
 from comity.operations.records import Activity, ItemRecord
 from comity.services import OrderTask
 
@@ -193,29 +194,32 @@ def deliver_archived(
     order: str | None = None,
     max_pixels: int = 20_000_000,
     quicklook_px: int = 1024,
+    bucket: ProductBucket | None = None,
     executor: Executor | None = None,
     progress: Progress = silent,
 ) -> list[ItemRecord]:
     """Make what was ordered out of the archive (``order``: only this one) and offer it to its buyers.
 
     A run that is killed makes the same bytes again; what is offered already is not offered twice.
+    ``bucket``: as :func:`comity.operations.deliver` has it.
     """
-    with store.begin() as work:
+    with store.read() as work:
         programme = work.programme()
         tasks = [task for task in due_orders(work) if order in (None, task.order)]
         due = [_due(work, programme, task) for task in tasks]
     delivered: list[ItemRecord] = []
 
     def make(one: _Due) -> ItemFiles:
-        seed = json.loads(read_text(folder / one.first))["properties"].get("comity:seed", 0)
         return make_item(
-            one.acquisition, folder / "stac", seed=int(seed), max_pixels=max_pixels,
+            one.acquisition, folder / "stac", seed=_seed(folder, one.first, bucket), max_pixels=max_pixels,
             quicklook_px=quicklook_px, taken_as=one.activity.id,
         )  # fmt: skip
 
     made = (executor or ThreadExecutor()).map(make, due)
     for number, (one, files) in enumerate(zip(due, made, strict=True)):
         progress(number, len(due), one.task.order)
+        if bucket is not None:
+            bucket.keep(files.item)
         with store.begin() as work:
             placed = work.orders.get(one.task.order)
             if placed.status != "accepted" or work.items.all(task=one.task.id):
@@ -239,8 +243,8 @@ def deliver_archived(
             )
             work.orders.put(advance(placed, now, "processing", None, f"{record.id} out of the archive"))
             work.items.put(record)
-            list_products(work, folder)
             delivered.append(record)
+    list_products(store, folder, bucket)
     return delivered
 
 
@@ -268,7 +272,16 @@ def _due(work: UnitOfWork, programme: Programme, task: OrderTask) -> _Due:
     )
 
 
-def browse_image(store: Store, folder: Path, found: FoundItem) -> Path:
+def _seed(folder: Path, path: str, bucket: ProductBucket | None) -> int:
+    """What drew the ground of the first product of an acquisition."""
+    if bucket is not None:
+        bucket.bring([path])
+    return int(json.loads(read_text(folder / path))["properties"].get("comity:seed", 0))
+
+
+def browse_image(
+    store: Store, folder: Path, found: FoundItem, *, bucket: ProductBucket | None = None
+) -> Path:
     """The Item of a small image of what is for sale, at least :data:`COARSER` times coarser than it.
 
     Made once, kept under ``folder/browse``; it is nothing to be delivered.
@@ -285,9 +298,8 @@ def browse_image(store: Store, folder: Path, found: FoundItem) -> Path:
         programme, activity, id=found.item.id, order="browse", target=found.item.id,
         footprint=activity.footprint, delivered_gsd_m=pixel_m,
     )  # fmt: skip
-    seed = json.loads(read_text(folder / record.path))["properties"].get("comity:seed", 0)
     made = make_item(
-        shown, folder, seed=int(seed), max_pixels=_BROWSE_PIXELS,
+        shown, folder, seed=_seed(folder, record.path, bucket), max_pixels=_BROWSE_PIXELS,
         taken_as=activity.id,
     )  # fmt: skip
     return made.item

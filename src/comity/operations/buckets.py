@@ -25,7 +25,8 @@ from comity.core import (
 from comity.operations.events import Event, EventLog
 from comity.operations.jobs import JobStore, JobWork
 from comity.operations.ports import Collection, ObjectStore
-from comity.operations.subscriptions import check_room, kept_by, kept_one, take_in
+from comity.operations.product_bucket import ProductBucket
+from comity.operations.subscriptions import check_room, fresh_name, kept_by, kept_earlier, kept_one, take_in
 
 #: Buckets a tenant may have.
 MOST_BUCKETS = 10
@@ -94,16 +95,22 @@ def add_bucket(
     access_key_id: str,
     secret_access_key: str,
     now: Epoch,
+    id: str | None = None,
 ) -> Bucket:
-    """Keep a tenant's bucket, to be verified next; raises :class:`InputError` for what cannot be one."""
+    """Keep a tenant's bucket, to be verified next; raises :class:`InputError` for what cannot be one.
+
+    ``id``: its name; one of the tenant's that has it already is given as it is.
+    """
     opener.check(place, endpoint)
     for name, value in (("access_key_id", access_key_id), ("secret_access_key", secret_access_key)):
         if not value or len(value) > 256:
             raise InputError(f"{name} has {len(value)} characters, it needs 1…256")
     with store.begin() as work:
+        if earlier := kept_earlier(work.buckets, id, tenant):
+            return earlier
         check_room(work.buckets, "bucket", tenant, MOST_BUCKETS)
         bucket = Bucket(
-            id=work.next_id("bucket"),
+            id=fresh_name(work.buckets, id, tenant, "bucket", work),
             tenant=tenant,
             place=place,
             endpoint=endpoint,
@@ -195,29 +202,32 @@ def send_item(
     payload: Mapping[str, Any],
     *,
     tenant: str,
+    products: ProductBucket | None = None,
     progress: Progress = silent,
 ) -> dict[str, Any]:
     """Put the files of one item into the customer's bucket: the assets first, its Item last.
 
-    Keys are ``ORDER/ITEM/FILE``; a file that is there with the same SHA-256 is not sent again. Raises
+    Keys are ``ORDER/ITEM/FILE``; a file that is there with the same SHA-256 is not sent again. ``products``:
+    the operator's bucket, where the files may lie that are not in ``folder``. Raises
     :class:`StateError` where the bucket is not verified, and what the bucket says.
     """
     bucket = bucket_of(store, payload["bucket"], tenant)
     if bucket.state != "verified":
         raise StateError(f"{bucket.id} is {bucket.state}: verify it first")
-    with store.begin() as work:
+    with store.read() as work:
         item = work.items.get(payload["item"])
         if work.orders.get(item.order).customer != tenant:
             raise UnknownIdError("item", item.id)
-    document, files = _sent(folder / item.path)
+    path = folder / item.path if products is None else products.item_of(item.path)
+    document, files = _sent(path)
     prefix = f"{_part(item.order)}/{_part(item.id)}"
     sent = 0
     with opener.open(bucket) as objects:
-        for number, (path, media_type) in enumerate(files):
-            progress(number, len(files) + 1, path.name)
-            key = f"{prefix}/{path.name}"
-            if objects.digest(key) != _sha256(path):
-                objects.put(key, path, media_type=media_type)
+        for number, (file, media_type) in enumerate(files):
+            progress(number, len(files) + 1, file.name)
+            key = f"{prefix}/{file.name}"
+            if objects.digest(key) != _sha256(file):
+                objects.put(key, file, media_type=media_type)
                 sent += 1
         text = json.dumps(document, indent=1, ensure_ascii=False).encode()
         objects.put(f"{prefix}/{Path(item.path).name}", text, media_type="application/geo+json")

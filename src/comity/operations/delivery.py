@@ -17,6 +17,7 @@ from comity.operations.licences import licensed_ground, polygons_of
 from comity.operations.mosaics import list_products
 from comity.operations.orders import advance, remark
 from comity.operations.ports import Store, UnitOfWork
+from comity.operations.product_bucket import ProductBucket
 from comity.operations.records import Activity, ItemRecord
 from comity.operations.settlement import charge
 from comity.services import OrderTask
@@ -73,6 +74,7 @@ def deliver(
     seed: int = 0,
     max_pixels: int = 20_000_000,
     quicklook_px: int = 1024,
+    bucket: ProductBucket | None = None,
     executor: Executor | None = None,
     progress: Progress = silent,
 ) -> list[ItemRecord]:
@@ -80,10 +82,11 @@ def deliver(
 
     Each product's files appear whole, then its record is kept; a run that is killed between the two
     makes the same bytes again, so nothing is lost or doubled. The catalogue is written last, from all
-    items. ``max_pixels`` bounds an image; the pixel used is stated beside the native GSD. Raises
-    :class:`InputError`, before anything is made, where ``folder`` does not hold what was delivered before.
+    items. ``max_pixels`` bounds an image; the pixel used is stated beside the native GSD. With a ``bucket``
+    each product lies in it before its record is kept, and the catalogue at the end. Raises
+    :class:`InputError`, before anything is made, where neither ``folder`` nor ``bucket`` holds what was delivered before.
     """
-    _check_folder(store, folder)
+    _check_folder(store, folder, bucket)
     products = waiting_products(store, now)
     delivered: list[ItemRecord] = []
 
@@ -99,6 +102,8 @@ def deliver(
     made = (executor or ThreadExecutor()).map(make, products)
     for number, (product, files) in enumerate(zip(products, made, strict=True)):
         progress(number, len(products), product.acquisition.id)
+        if bucket is not None:
+            bucket.keep(files.item)
         with store.begin() as work:
             # Another process may have offered it meanwhile, or the customer cancelled.
             order = work.orders.get(product.acquisition.order)
@@ -116,15 +121,16 @@ def deliver(
                 work.items.put(record)
                 delivered.append(record)
     progress(len(products), len(products), "catalogue")
-    with store.begin() as work:
-        if work.items.all():
-            list_products(work, folder)
+    list_products(store, folder, bucket)
     return delivered
 
 
-def _check_folder(store: Store, folder: Path) -> None:
+def _check_folder(store: Store, folder: Path, bucket: ProductBucket | None) -> None:
     with store.read() as work:
         lost = [item for item in work.items.all() if not (folder / item.path).is_file()]
+    if bucket is not None:
+        bucket.bring(item.path for item in lost)
+        lost = [item for item in lost if not (folder / item.path).is_file()]
     if lost:
         raise InputError(
             f"{folder} does not hold {lost[0].path} ({len(lost)} delivered items are not there): name the "

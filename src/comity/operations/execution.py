@@ -10,6 +10,7 @@ from typing import Literal
 from comity.core import Epoch, InputError
 from comity.imagery import CLOUD_SOURCE, draw_cloud_fraction
 from comity.operations.cloud import CODE, over_limit, over_text
+from comity.operations.commands import commanded_plans, uncommanded
 from comity.operations.orders import advance, remark
 from comity.operations.ports import Store, UnitOfWork
 from comity.operations.records import Activity, Order, TaskState
@@ -27,7 +28,7 @@ _CAUSES = {
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Outcome:
     """What happened to one activity. ``cloud`` 0…1 of the footprint, where it is known. ``simulated``: drawn,
-    not reported."""
+    not reported. ``commanded``: False for what nobody was told to do in time; it is no try."""
 
     activity: str
     state: Literal["done", "failed"]
@@ -35,6 +36,7 @@ class Outcome:
     text: str = ""
     cloud_source: str = "reported"
     simulated: bool = False
+    commanded: bool = True
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -97,29 +99,20 @@ def execute_passed(store: Store, *, now: Epoch, simulated: bool, seed: int = 0) 
         for activity in planned:
             if activity.interval.start <= now and uncommanded(activity, plans):
                 text = f"not commanded: {activity.plan} was not approved before it began"
-                outcomes.append(Outcome(activity=activity.id, state="failed", text=text))
+                outcomes.append(Outcome(activity=activity.id, state="failed", text=text, commanded=False))
             elif simulated and activity.interval.end <= now:
                 outcomes.append(simulate(activity, seed))
         return _take_in(work, {activity.id: activity for activity in planned}, outcomes, now)
-
-
-def commanded_plans(work: UnitOfWork) -> dict[str, Epoch]:
-    """Approved plans, and since when."""
-    return {verdict.plan: verdict.at for verdict in work.verdicts.all()}
-
-
-def uncommanded(activity: Activity, plans: Mapping[str, Epoch]) -> bool:
-    """Whether the activity's plan was not approved before it began."""
-    return activity.plan not in plans or plans[activity.plan] > activity.interval.start
 
 
 def _take_in(
     work: UnitOfWork, known: Mapping[str, Activity], outcomes: Iterable[Outcome], at: Epoch
 ) -> ExecutionSummary:
     """Keep outcomes and what follows from them by the time ``at``."""
+    outcomes = list(outcomes)
     done = [_apply(work, known[outcome.activity], outcome) for outcome in outcomes]
     received = _receive(work, done)
-    judged = _judge(work, done, at)
+    judged = _judge(work, done, at, frozenset(o.activity for o in outcomes if not o.commanded))
     return ExecutionSummary(
         done=sum(a.state == "done" for a in done),
         failed=sum(a.state == "failed" for a in done),
@@ -224,10 +217,13 @@ def _last_of(acquisition: str, downlinks: Iterable[Activity]) -> Activity | None
     return None
 
 
-def _judge(work: UnitOfWork, executed: Iterable[Activity], at: Epoch) -> dict[str, list[str]]:
+def _judge(
+    work: UnitOfWork, executed: Iterable[Activity], at: Epoch, untold: frozenset[str]
+) -> dict[str, list[str]]:
     """What the outcomes mean for tasks and orders: a new try while the window lasts, else failure.
 
-    An image over the cloud limit counts as no success while there is time for a clearer one.
+    An image over the cloud limit counts as no success while there is time for a clearer one. ``untold``: what
+    was not commanded in time, which is no try of the customer's.
     """
     judged: dict[str, list[str]] = {"retried": [], "expired": [], "cloudy": [], "over_limit": []}
     by_task: dict[str, list[Activity]] = {}
@@ -240,13 +236,15 @@ def _judge(work: UnitOfWork, executed: Iterable[Activity], at: Epoch) -> dict[st
         cloudy = [a for a in activities if a.state == "done" and over_limit(a, task)]
         failed = [a for a in activities if a.state == "failed"]
         got = tuple(sorted({*task.got, *(cell for a in clear for cell in a.cells)}))
-        task = replace(task, tries=task.tries + len(activities), got=got)
+        missed = sum(a.id in untold for a in activities)
+        tries = task.tries + len(activities) - missed
+        task = replace(task, tries=tries, missed=task.missed + missed, got=got)
         coming = any(a.state == "planned" for a in work.activities.all(task=task_id))
         wanting = task.state in ("open", "planned")
         if (clear and not task.cell_points) or (task.cell_points and len(got) == len(task.cell_points)):
             task = replace(task, state="acquired", reason_code="", reason_text="")
         elif failed:
-            task, may = reopen(task, at, failed[-1].outcome)
+            task, may = reopen(task, at, failed[-1].outcome, tried=missed < len(failed))
             judged["retried" if may else "expired"].append(task_id)
         elif cloudy and wanting:
             task, may = _clouded(task, cloudy, at, coming=coming)
@@ -288,8 +286,10 @@ def _remark_clouds(work: UnitOfWork, order: Order, task: OrderTask, at: Epoch) -
     return remark(order, at, CODE, text)
 
 
-def reopen(task: OrderTask, at: Epoch, why: str) -> tuple[OrderTask, bool]:
+def reopen(task: OrderTask, at: Epoch, why: str, *, tried: bool = True) -> tuple[OrderTask, bool]:
     """The task for another try, or failed when its time is over; and whether it may try again.
+
+    ``tried``: False where nobody was told to fly it.
 
     An area stays open to its end even then: other strips of it may still be on their way.
     """
@@ -297,7 +297,8 @@ def reopen(task: OrderTask, at: Epoch, why: str) -> tuple[OrderTask, bool]:
         text = f"{why}; its time is over"
         return replace(task, state="open", reason_code="expired", reason_text=text), False
     if task.interval.end > at:
-        text = f"try {max(task.tries, 1)} failed: {why}; a new try is planned until {task.interval.end}"
+        before = f"try {max(task.tries, 1)} failed: {why}" if tried else why
+        text = f"{before}; a new try is planned until {task.interval.end}"
         return replace(task, state="open", reason_code="retry", reason_text=text), True
-    text = f"failed after {max(task.tries, 1)} tries: {why}"
+    text = f"failed after {max(task.tries, int(tried))} tries: {why}"
     return replace(task, state="failed", reason_code="expired", reason_text=text), False

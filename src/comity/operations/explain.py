@@ -35,7 +35,7 @@ class OrderAccount:
 
 def explain_order(store: Store, order_id: str, at: Epoch | None = None) -> OrderAccount:
     """The account of one order; reasons of open tasks are recomputed from the newest plan (by ``at``)."""
-    with store.begin() as work:
+    with store.read() as work:
         order = work.orders.get(order_id)
         quote = work.quotes.get(order.quote)
         tasks = work.tasks.all(order=order_id)

@@ -62,7 +62,7 @@ def process_one(
     from comity.imagery.simulation.programme import as_built, camera_of, look_at
     from comity.imagery.simulation.radiometer import Radiometer
 
-    with store.begin() as work:
+    with store.read() as work:
         programme = work.programme()
         found = [one for item in work.items.all(state="accepted") if (one := _taken(work, programme, item))]
     if not found:

@@ -189,6 +189,8 @@ class JobStore(Store, Protocol):
 
     def begin_jobs(self) -> JobTransaction: ...
 
+    def read_jobs(self) -> JobTransaction: ...
+
 
 class JobTransaction(Protocol):
     """One transaction on the queue alone."""

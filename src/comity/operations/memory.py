@@ -92,7 +92,7 @@ class MemoryStore:
     def scratch(cls, store: Store) -> MemoryStore:
         """The records of any ``store``, to try things out on: nothing comes back to it."""
         other = cls()
-        with store.begin() as work, other.begin() as mine:
+        with store.read() as work, other.begin() as mine:
             mine.set_programme(work.programme())
             mine.post(work.ledger())
             for name, kept in vars(mine).items():
@@ -139,7 +139,7 @@ class _MemoryWork:
     def programme(self) -> Programme:
         """The programme this operator runs."""
         if self._programme is None:
-            raise StateError("no programme yet: name one with --programme, e.g. --programme joint-eo")
+            raise StateError("no programme yet: name one by --programme or 'comity programme use FILE'")
         return self._programme
 
     def set_programme(self, programme: Programme) -> None:
@@ -152,7 +152,7 @@ class _MemoryWork:
 
     def post(self, ledger: Ledger) -> None:
         """Keep the transactions that are not kept yet."""
-        self._ledger.extend(t for t in ledger if t.id not in self._ledger)
+        self._ledger.extend(ledger)
 
     def next_id(self, kind: str) -> str:
         """A fresh identifier such as ``order-0007``."""

@@ -48,8 +48,14 @@ class MemoryArchive:
             self._settled.discard(key)
 
     def digests(self) -> dict[tuple[str, str], str]:
-        """Every indexed item with the digest of its file."""
-        return {key: item.digest for key, (_, item) in self.items.items() if item.lot is None}
+        """Items of no record of their own, with the digest of their file."""
+        found = self.items.items()
+        return {key: i.digest for key, (_, i) in found if i.lot is None and i.record is None}
+
+    def indexed(self, records: Iterable[str]) -> frozenset[str]:
+        """Those of the records whose items are in the index."""
+        known = {item.record for _, item in self.items.values() if item.lot is None}
+        return frozenset(record for record in records if record in known)
 
     def lot(self, lot: Lot) -> int:
         """The number of a lot."""

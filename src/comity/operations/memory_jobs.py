@@ -8,13 +8,17 @@ from collections.abc import Iterable, Mapping
 from types import TracebackType
 from typing import Any, Self
 
+from comity.commerce import Ledger
 from comity.core import Epoch, UnknownIdError
 from comity.operations.buckets import Bucket
-from comity.operations.events import Event, item_event, order_events
+from comity.operations.events import Event, item_event, match_event, order_events
 from comity.operations.job_changes import JobChanges, changed
 from comity.operations.jobs import MOST_RUNS, Job, JobState, where_from
 from comity.operations.memory import MemoryCollection, MemoryStore
-from comity.operations.records import ItemRecord, Order
+from comity.operations.oversight import Verdict, Withheld
+from comity.operations.partner_events import PartnerNews
+from comity.operations.records import Activity, ItemRecord, Order, PlanRecord
+from comity.operations.saved_searches import SearchMatch
 from comity.operations.webhooks import Webhook
 
 
@@ -144,13 +148,25 @@ class _Telling:
         self._inner = inner
         self._work = work
 
-    def put(self, record: Order | ItemRecord) -> None:
+    def put(self, record: Any) -> None:
         self._inner.put(record)
+        news, events = self._work.news, self._work.events
         if isinstance(record, Order):
-            self._work.events.add(order_events(record))
-        elif record.state == "offered":
-            customer = self._work.orders.get(record.order).customer
-            self._work.events.add([item_event(record, customer)])
+            news.at = record.statuses[-1].at if record.statuses else None
+            events.add(order_events(record))
+        elif isinstance(record, ItemRecord):
+            if record.state == "offered":
+                events.add([item_event(record, self._work.orders.get(record.order).customer)])
+        elif isinstance(record, SearchMatch):
+            events.add([match_event(record)])
+        elif isinstance(record, Activity):
+            news.activity(record)
+        elif isinstance(record, PlanRecord):
+            news.plans.append(record)
+        elif isinstance(record, Verdict):
+            news.verdicts.append(record)
+        elif isinstance(record, Withheld):
+            news.withheld.append(record)
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._inner, name)
@@ -166,11 +182,24 @@ class MemoryJobWork:
         self.events = store.events
         self.webhooks: MemoryCollection[Webhook] = store.webhooks
         self.buckets: MemoryCollection[Bucket] = store.buckets
-        self.orders: Any = _Telling(self._inner.orders, self)
-        self.items: Any = _Telling(self._inner.items, self)
+        self.news = PartnerNews()
+        for name in ("orders", "items", "matches", "activities", "plans", "verdicts", "withheld"):
+            setattr(self, name, _Telling(getattr(self._inner, name), self))
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._inner, name)
+
+    def post(self, ledger: Ledger) -> None:
+        """Keep the transactions that are not kept yet; partners are told of theirs."""
+        known = self._inner.ledger()
+        self._inner.post(ledger)
+        self.news.transactions += [entry for entry in ledger if entry.id not in known]
+
+    def _tell_partners(self) -> None:
+        if self.news:
+            plans = {verdict.plan for verdict in self.news.verdicts}
+            approved = [a for plan in plans for a in self.activities.all(plan=plan, state="planned")]
+            self.events.add(self.news.events(self._inner.programme(), approved))
 
     def __enter__(self) -> Self:
         self._store.lock.acquire()
@@ -189,8 +218,14 @@ class MemoryJobWork:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
+        refusal: BaseException | None = None
         try:
-            self._inner.__exit__(kind, error, trace)
+            if kind is None:
+                try:
+                    self._tell_partners()
+                except BaseException as raised:  # noqa: BLE001 - undone and raised again below
+                    refusal, kind = raised, type(raised)
+            self._inner.__exit__(kind, error or refusal, trace)
             if kind is not None:
                 (
                     self.jobs.records,
@@ -200,6 +235,8 @@ class MemoryJobWork:
                 ) = self._before
         finally:
             self._store.lock.release()
+        if refusal is not None:
+            raise refusal
 
 
 class _QueueOnly:
@@ -240,3 +277,7 @@ class MemoryJobStore:
     def begin_jobs(self) -> _QueueOnly:
         """A new transaction on the queue alone."""
         return _QueueOnly(MemoryJobWork(self))
+
+    def read_jobs(self) -> _QueueOnly:
+        """The queue as it is."""
+        return self.begin_jobs()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePath
 
 from shapely.geometry.base import BaseGeometry
 
@@ -12,10 +12,13 @@ from comity.core import Progress, silent
 from comity.imagery import JoinedFiles, common_bands, join_items, write_catalogue
 from comity.operations.archiving import index_deliveries
 from comity.operations.ports import Store, UnitOfWork
+from comity.operations.product_bucket import ProductBucket
 from comity.operations.records import ItemRecord
 from comity.services import OrderTask
 
 _PREFIX = "mosaic-"
+#: Their Items, below the catalogue.
+_MOSAIC = f"*/{_PREFIX}*/{_PREFIX}*.json"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,7 +41,7 @@ def make_mosaics(
     and is made anew when another image of the area has been accepted; what is up to date is kept.
     Images of one area that share no band are left apart.
     """
-    with store.begin() as work:
+    with store.read() as work:
         wanted = [one for task in work.tasks.all() if (one := _wanted(work, task)) is not None]
     made = []
     for number, one in enumerate(wanted):
@@ -58,23 +61,43 @@ def make_mosaics(
             )
     progress(len(wanted), len(wanted), "catalogue")
     if made:
-        with store.begin() as work:
-            list_products(work, folder)
+        list_products(store, folder)
     return made
 
 
-def list_products(work: UnitOfWork, folder: Path) -> Path:
-    """Write the catalogue of everything delivered into ``folder``, with mosaics; index it for search."""
-    items = [folder / item.path for item in work.items.all()]
-    mosaics = list(mosaic_items(folder))
-    written = write_catalogue(folder / "stac", [*items, *mosaics], title=work.programme().title)
-    index_deliveries(work, folder, mosaics)
-    return written
+def list_products(store: Store, folder: Path, bucket: ProductBucket | None = None) -> Path | None:
+    """Write the catalogue of everything delivered into ``folder``, with mosaics, then index what is new.
+
+    With a ``bucket`` the Items that others made are brought from it first, and the catalogue is put there
+    last. Nobody waits for the writing: where another process has delivered meanwhile, it is written again.
+    None where nothing was delivered yet.
+    """
+    while True:
+        with store.read() as work:
+            items, title = work.items.all(), work.programme().title
+        if not items:
+            return None
+        there = {} if bucket is None else bucket.listed()
+        if bucket is not None:
+            joined = (f"stac/{key}" for key in there if PurePath(key).match(_MOSAIC))
+            bucket.bring([*(item.path for item in items), *joined])
+        mosaics = list(mosaic_items(folder))
+        paths = [*(folder / item.path for item in items), *mosaics]
+        written = write_catalogue(folder / "stac", paths, title=title)
+        with store.begin() as work:
+            if (newest := work.items.page(1)[0].id) == items[-1].id:
+                index_deliveries(work, folder, mosaics)
+        if bucket is not None and newest == items[-1].id:
+            bucket.publish(written, there)
+            with store.read() as work:
+                newest = work.items.page(1)[0].id
+        if newest == items[-1].id:
+            return written
 
 
 def mosaic_items(folder: Path) -> Iterable[Path]:
     """The Items of the mosaics that :func:`make_mosaics` left under ``folder``."""
-    return sorted((folder / "stac").glob(f"*/{_PREFIX}*/{_PREFIX}*.json"))
+    return sorted((folder / "stac").glob(_MOSAIC))
 
 
 def _wanted(work: UnitOfWork, task: OrderTask) -> _Wanted | None:

@@ -31,7 +31,7 @@ from comity.operations.records import OpportunitySet, Order, OrderStatus, OrderS
 from comity.operations.settlement import book, credit_rest
 from comity.operations.sky import TrajectorySource, elements_digest, trajectories_of
 from comity.services import OrderTask, service_of
-from comity.services.imaging import suitable_instruments
+from comity.services.imaging import OutOfReachError, suitable_instruments
 
 #: The longest a request may last, and how far (km) strips of its narrowest swath may reach in all.
 MAX_REQUEST_S = 366 * 86_400.0
@@ -175,15 +175,22 @@ def draft_request(
     return request
 
 
+def _targets(number: int) -> str:
+    return f"{number} target{'' if number == 1 else 's'}"
+
+
 def _check_extent(request: Request, suitable: Sequence[tuple[Spacecraft, Instrument]]) -> None:
     """Refuse more ground than the narrowest suitable swath can be searched over in one request."""
     swath_km = min(instrument.swath_m for _, instrument in suitable) / 1000.0
     limit_km2 = swath_km * MAX_SEARCH_KM
     asked_km2 = sum(area_km2(t.geometry) for t in request.targets if t.geometry.geom_type != "Point")
     if asked_km2 > limit_km2:
-        raise InputError(
+        raise OutOfReachError(
             f"the request covers {asked_km2:,.0f} km², the limit for a swath of {swath_km:g} km is "
-            f"{limit_km2:,.0f} km²: split it, or ask for a wider product"
+            f"{limit_km2:,.0f} km²: split it, or ask for a wider product",
+            what="area",
+            value=round(asked_km2),
+            limit=round(limit_km2),
         )
 
 
@@ -317,8 +324,8 @@ def place_order(store: Store, quote_id: str, *, now: Epoch, again: bool = False)
         else:
             for task in service_of(request.product.service).tasks(order_id, request, values, allowed):
                 work.tasks.put(_with_refusal(task, quote))
-        left_out = f"; {len(quote.not_offered)} targets not offered" if quote.not_offered else ""
-        order = advance(order, now, "accepted", None, f"{len(quote.lines)} targets ordered{left_out}")
+        left_out = f"; {_targets(len(quote.not_offered))} not offered" if quote.not_offered else ""
+        order = advance(order, now, "accepted", None, f"{_targets(len(quote.lines))} ordered{left_out}")
         work.orders.put(order)
         return order
 

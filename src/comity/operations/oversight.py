@@ -147,6 +147,8 @@ def veto(
                 raise UnknownIdError("activity", name)
             if any(_covers(each, activity) for each in kept):
                 continue
+            if activity.state == "dropped":
+                raise StateError(f"{name} was dropped already: {activity.outcome or 'nothing is left to veto'}")
             if activity.state != "planned" or activity.interval.start < now:
                 raise StateError(
                     f"{name} is {activity.state} from {activity.interval.start}: too late for a veto"

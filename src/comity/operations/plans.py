@@ -18,9 +18,10 @@ from comity.core import (
     silent,
     span,
 )
+from comity.operations.commands import LEAD_S, again, kept_bits
 from comity.operations.licences import image_decision
 from comity.operations.orders import advance
-from comity.operations.oversight import with_withheld
+from comity.operations.oversight import approved, with_withheld
 from comity.operations.ports import Store, UnitOfWork
 from comity.operations.records import Activity, PlanRecord
 from comity.operations.situation import Situation, cancelled_since, ready_situation
@@ -50,18 +51,22 @@ def make_plan(
     seed: int = 0,
     stop: Stop | None = None,
     solver: Solver | None = None,
+    lead_s: float | None = LEAD_S,
     executor: Executor | None = None,
     progress: Progress = silent,
 ) -> PlanRecord:
     """Plan every open task from ``now`` on, keep the plan, and drop what it replaces.
 
-    What has begun stays; later activities of earlier plans are dropped and planned anew. The plan is
+    What has begun stays, and so does what was approved and begins within ``lead_s``, with the downlinks that
+    bring it. Later activities of earlier plans are dropped and planned anew: approved acquisitions are worth
+    :data:`comity.operations.commands.CHURN_PRICE` more as they are, and what the plan has again keeps its id
+    and its approval (all of it: the plan is approved itself). ``lead_s`` None: nothing of that. The plan is
     checked independently before it is kept, and nothing is stored until then. Orders that came meanwhile wait
     for the next plan; what was planned for one that was cancelled meanwhile is dropped at once. Raises
     :class:`StateError` when nothing is open, or when what the plan stands on changed otherwise.
     """
     with span("read what is to be planned"):
-        situation = ready_situation(store, now, executor=executor, progress=progress)
+        situation = ready_situation(store, now, lead_s=lead_s, executor=executor, progress=progress)
         problem = problem_of(situation, executor or ThreadExecutor())
     with span("solve", tasks=len(problem.tasks), opportunities=len(problem.opportunities)):
         solution = (solver or CpSatSolver()).solve(
@@ -83,6 +88,8 @@ def problem_of(situation: Situation, executor: Executor) -> Problem:
     stored = dict.fromkeys(used, 0.0)
     for activity in situation.waiting:
         stored[activity.spacecraft] += activity.bits
+    ahead = (a for a in situation.fixed if a.state == "planned" and a.interval.start >= horizon.start)
+    reserved = kept_bits(ahead, situation.standing)
     contacts = [
         Contact(
             id=f"contact-{number}",
@@ -109,7 +116,11 @@ def problem_of(situation: Situation, executor: Executor) -> Problem:
                 slew_rate_rad_s=radians(craft.slew_rate_deg_s),
                 slew_acceleration_rad_s2=radians(craft.slew_acceleration_deg_s2),
                 settle_s=craft.settle_s,
-                memory_bits=craft.memory_bits,
+                memory_bits=max(
+                    craft.memory_bits - reserved.get(craft.id, 0.0),
+                    min(stored[craft.id], craft.memory_bits),
+                    1.0,
+                ),
                 stored_bits=min(stored[craft.id], craft.memory_bits),
             )
             for craft in programme.spacecraft
@@ -172,33 +183,61 @@ def _keep(
     """Store the plan, its activities and what it says to every task and order that still wants it."""
     plan = PlanRecord(id=work.next_id("plan"), created=now, problem=problem, solution=solution)
     work.plans.put(plan)
+    made = _activities(situation, plan)
+    standing = {a.id for a in situation.commanded if work.activities.get(a.id).state == "planned"}
+    same = again(made, (a for a in situation.commanded if a.id in standing))
+    kept = {activity.id for activity in same.values()}
     for activity in situation.superseded:
+        if activity.id in kept:
+            continue
         if work.activities.get(activity.id).state == "planned":  # else it was dropped meanwhile, and says why
             work.activities.put(replace(activity, state="dropped", outcome=f"replaced by {plan.id}"))
-    for activity in _activities(situation, plan):
+    for activity in made:
+        if activity.id in same:
+            continue
         if activity.task in cancelled:
             activity = replace(activity, state="dropped", outcome="cancelled while it was planned")
-        work.activities.put(activity)
+        work.activities.put(_renamed(activity, same))
+    if made and len(same) == len(made):
+        approved(work, plan.id, now=now, by="make_plan", reason="all of it was approved before")
+    under_way = [activity for activity in situation.fixed if activity.state == "planned"]
     tasks = _judge_tasks(
-        (work.tasks.get(task.id) for task in situation.tasks if task.id not in cancelled), solution
+        (work.tasks.get(task.id) for task in situation.tasks if task.id not in cancelled),
+        solution,
+        frozenset(activity.task for activity in under_way),
     )
     for task in tasks:
         work.tasks.put(task)
-    under_way = {activity.order for activity in situation.fixed if activity.state == "planned"}
+    going = {activity.order for activity in under_way}
+    commanded = going | {activity.order for activity in same.values()}
     for order_id in dict.fromkeys(task.order for task in tasks):
         order = work.orders.get(order_id)
         mine = [task for task in tasks if task.order == order_id]
         planned = [task for task in mine if task.state == "planned"]
+        if planned and order.status == "tasked" and order_id in commanded:
+            continue  # what it was told of stays
         if planned:
             text = f"{plan.id}: {len(planned)} of {len(mine)} open tasks planned"
             work.orders.put(advance(order, now, "scheduled", None, text))
-        elif order.status in ("scheduled", "tasked") and order_id not in under_way:
+        elif order.status in ("scheduled", "tasked") and order_id not in going:
             text = f"{plan.id} has no place for it: {mine[0].reason_text}"
             work.orders.put(advance(order, now, "accepted", "competition", text))
     return plan
 
 
-def _judge_tasks(tasks: Iterable[OrderTask], solution: Solution) -> list[OrderTask]:
+def _renamed(activity: Activity, same: Mapping[str, Activity]) -> Activity:
+    """A new activity that brings what keeps its name."""
+    names = {new: old.id for new, old in same.items()}
+    return replace(
+        activity,
+        carries=tuple(names.get(name, name) for name in activity.carries),
+        begins=tuple(names.get(name, name) for name in activity.begins),
+    )
+
+
+def _judge_tasks(
+    tasks: Iterable[OrderTask], solution: Solution, under_way: frozenset[str | None]
+) -> list[OrderTask]:
     reasons: Mapping[str, Reason] = {reason.task: reason for reason in solution.reasons}
     judged = []
     for task in tasks:
@@ -206,7 +245,9 @@ def _judge_tasks(tasks: Iterable[OrderTask], solution: Solution) -> list[OrderTa
         judged.append(
             replace(
                 task,
-                state="planned" if solution.task_values.get(task.id, 0.0) > 0 else "open",
+                state="planned"
+                if solution.task_values.get(task.id, 0.0) > 0 or task.id in under_way
+                else "open",
                 reason_code=reason.code if reason else "",
                 reason_text=reason.text if reason else "",
             )

@@ -105,7 +105,8 @@ class UnitOfWork(Protocol):
         ...
 
     def post(self, ledger: Ledger) -> None:
-        """Store the transactions of ``ledger`` that are not stored yet."""
+        """Store the transactions of ``ledger`` that are not stored yet; raises
+        :class:`comity.core.StateError` where another one has the id of one of them."""
         ...
 
     def next_id(self, kind: str) -> str:
@@ -179,6 +180,10 @@ class ObjectStore(Protocol):
 
     def get_range(self, key: str, start: int, length: int) -> bytes:
         """``length`` bytes from ``start``; fewer where the object ends."""
+        ...
+
+    def fetch(self, key: str, destination: Path) -> str:
+        """The whole object into a file, whole or not at all; returns its SHA-256 as it was read."""
         ...
 
     def digest(self, key: str) -> str | None:

@@ -45,6 +45,7 @@ def publish(
     objects: ObjectStore,
     *,
     executor: Executor | None = None,
+    there: Mapping[str, int] | None = None,
     progress: Progress = silent,
 ) -> Published:
     """Copy a static STAC catalogue with all its files, under the names they have beside ``catalog.json``.
@@ -52,18 +53,20 @@ def publish(
     Every file is put whole: first what the Items show (images, quicklooks, reports), then the Items, then the
     collections, the catalogue last. So whoever reads it while it is written finds nothing that is not there.
     What is there already with the same SHA-256 is not sent again: after a kill or a failure a new call goes
-    on. Nothing is ever removed.
+    on. Nothing is ever removed. ``there``: sizes by key of what a listing of the store has just shown: Items
+    and their files of the same size are not looked at again, and files need not lie here as well.
 
     Raises :class:`InputError` before anything is sent where a file is missing or lies outside the catalogue's
     folder, before it is sent where it differs from its Item's checksum; and what the store raises.
     """
     root = catalogue.parent
-    assets, items, collections = _listed(catalogue)
+    there = there or {}
+    assets, items, collections = _listed(catalogue, there)
     objects.check()
     sent = kept = size = 0
     total = len(assets) + len(items) + len(collections) + 1
-    for stage in (assets, items, collections, [_json(root, catalogue)]):
-        put = _Put(objects)
+    for number, stage in enumerate((assets, items, collections, [_json(root, catalogue)])):
+        put = _Put(objects, there if number < 2 else {})
         for file, went in zip(stage, (executor or ThreadExecutor(_AT_ONCE)).map(put, stage), strict=True):
             progress(sent + kept, total, file.key)
             sent, kept = sent + went, kept + (not went)
@@ -84,8 +87,13 @@ class _Put:
     """Puts a file where it is not yet; says whether it did."""
 
     objects: ObjectStore
+    there: Mapping[str, int]
 
     def __call__(self, file: _File) -> bool:
+        if file.key in self.there and (
+            not file.path.is_file() or file.path.stat().st_size == self.there[file.key]
+        ):
+            return False
         digest = _sha256(file.path)
         if file.digest is not None and digest != file.digest:
             raise InputError(
@@ -97,6 +105,13 @@ class _Put:
         return True
 
 
+def publish_item(item: Path, root: Path, objects: ObjectStore) -> None:
+    """Put one Item below the catalogue's folder ``root`` as :func:`publish` does, its files first."""
+    put = _Put(objects, {})
+    for file in [*_assets(root, item, {}), _json(root, item, geojson=True)]:
+        put(file)
+
+
 def _sha256(path: Path) -> str:
     try:
         with path.open("rb") as file:
@@ -105,7 +120,9 @@ def _sha256(path: Path) -> str:
         raise InputError(f"cannot read {path}: {error.strerror or error}") from error
 
 
-def _listed(catalogue: Path) -> tuple[list[_File], list[_File], list[_File]]:
+def _listed(
+    catalogue: Path, there: Mapping[str, int]
+) -> tuple[list[_File], list[_File], list[_File]]:
     """The files that Items name, the Items, the collections: each once, in the catalogue's order."""
     root = catalogue.parent
     assets: dict[str, _File] = {}
@@ -117,7 +134,7 @@ def _listed(catalogue: Path) -> tuple[list[_File], list[_File], list[_File]]:
         file = _json(root, path, geojson=kind == "item")
         if kind == "item":
             items[file.key] = file
-            for asset in _assets(root, path):
+            for asset in _assets(root, path, there):
                 assets[asset.key] = asset
         elif file.key not in collections:
             collections[file.key] = file
@@ -131,7 +148,7 @@ def _linked(root: Path, path: Path, kinds: tuple[str, ...]) -> Iterator[tuple[st
             yield link["rel"], _local(root, path, str(link.get("href", "")))
 
 
-def _assets(root: Path, path: Path) -> Iterator[_File]:
+def _assets(root: Path, path: Path, there: Mapping[str, int]) -> Iterator[_File]:
     for name, asset in _document(path).get("assets", {}).items():
         href = str(asset.get("href", ""))
         if urlparse(href).scheme not in ("", "file"):
@@ -141,7 +158,7 @@ def _assets(root: Path, path: Path) -> Iterator[_File]:
         # a multihash: 12 is SHA-256, 20 its length
         digest = checksum[4:] if checksum.startswith("1220") and len(checksum) == 68 else None
         media_type = str(asset.get("type") or _TYPES.get(file.suffix.lower(), "application/octet-stream"))
-        if not file.is_file():
+        if not file.is_file() and _key(root, file) not in there:
             raise InputError(f"{file} is missing: asset {name!r} of {path} is it")
         yield _File(path=file, key=_key(root, file), media_type=media_type, digest=digest)
 

@@ -87,7 +87,13 @@ def walk(
         stop = stops[min(number, len(stops)) - 1]
         try:
             plan = make_plan(
-                store, now=at, seed=seed, stop=stop, executor=executor, progress=step(f"plan {number}")
+                store,
+                now=at,
+                seed=seed,
+                stop=stop,
+                lead_s=None,
+                executor=executor,
+                progress=step(f"plan {number}"),
             )
         except StateError:
             break  # nothing is open or aboard any more

@@ -17,6 +17,7 @@ from comity.core import Epoch, InputError, UnknownIdError
 from comity.operations.archive import ArchiveItem, Offer, Search, fits
 from comity.operations.filter_reading import filter_of
 from comity.operations.ports import Store, UnitOfWork
+from comity.operations.subscriptions import fresh_name, kept_earlier
 
 Shelf = Literal["delivered", "for-sale"]
 SHELVES: tuple[Shelf, ...] = ("delivered", "for-sale")
@@ -79,14 +80,20 @@ def save_search(
     over: Iterable[Shelf],
     body: Mapping[str, Any],
     now: Epoch,
+    id: str | None = None,
 ) -> SavedSearch:
-    """Keep a search; it is told of what comes from now on. Raises :class:`InputError` beyond the limit."""
+    """Keep a search; it is told of what comes from now on. Raises :class:`InputError` beyond the limit.
+
+    ``id``: its name; one of the tenant's that has it already is given as it is.
+    """
     with store.begin() as work:
+        if earlier := kept_earlier(work.saved_searches, id, tenant):
+            return earlier
         mine = [one for one in work.saved_searches.all(tenant=tenant) if one.state != "deleted"]
         if len(mine) >= MOST_SEARCHES:
             raise InputError(f"{tenant} keeps {len(mine)} searches, the limit is {MOST_SEARCHES}: delete one")
         saved = SavedSearch(
-            id=work.next_id("saved-search"),
+            id=fresh_name(work.saved_searches, id, tenant, "saved-search", work),
             tenant=tenant,
             title=title,
             over=tuple(dict.fromkeys(over)),

@@ -15,8 +15,8 @@ from hashlib import sha256
 from typing import Any, Literal, Protocol
 
 from comity.core import Epoch, UnknownIdError
+from comity.operations.commands import commanded_plans, uncommanded
 from comity.operations.delivery import waiting_products
-from comity.operations.execution import commanded_plans, uncommanded
 from comity.operations.jobs import ENDED, Job, JobQueue
 from comity.operations.ports import Store, UnitOfWork
 from comity.operations.records import Activity
@@ -171,7 +171,7 @@ def _to_plan(store: Store, at: Epoch) -> Reasons:
         causes.add(f"cancelled {len(work.orders.all(status='user_cancelled'))}")
     text = f"{programme.text}{elements_digest(programme)}"
     changed = f"programme {sha256(text.encode()).hexdigest()[:16]}"
-    tasks = {f"task {t.id} {t.tries}": t.state for t in wanted}
+    tasks = {f"task {t.id} {t.tries}" + f" {t.missed}" * bool(t.missed): t.state for t in wanted}
     unplanned = {name for name, state in tasks.items() if state == "open"}
     due = unplanned | aboard | ({changed} if tasks else set()) | (causes if unplanned else set())
     return Reasons(due=frozenset(due), known=frozenset({*tasks, *causes, changed}))

@@ -118,6 +118,8 @@ class SettlementSummary:
 def settle(store: Store, *, now: Epoch, folder: Path | None = None) -> SettlementSummary:
     """Share out the pool, exchange and pay out what partners are owed, and state their accounts.
 
+    The run is named by its time, with a counter from the second of the same second on.
+
     With ``folder``, each partner's statement is written there as ``PARTNER.csv``. Settling again when
     nothing has come since books nothing more.
     """
@@ -133,4 +135,5 @@ def settle(store: Store, *, now: Epoch, folder: Path | None = None) -> Settlemen
     files: list[Path] = []
     if folder is not None:
         files = [write_text(folder / f"{each.partner}.csv", statement_csv(each)) for each in statements]
-    return SettlementSummary(run=run, statements=statements, files=tuple(files), billings=billings)
+    name = made[0].reference if made else run
+    return SettlementSummary(run=name, statements=statements, files=tuple(files), billings=billings)

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from comity.core import Epoch, Executor, Interval, Progress, StateError, silent
 from comity.fleet import Programme, Request
 from comity.imagery import clear_probability
+from comity.operations.commands import LEAD_S, commanded_plans, kept_ids, preferred, uncommanded
 from comity.operations.licences import may_image
 from comity.operations.orders import FINAL, find_opportunities
 from comity.operations.oversight import Withheld
@@ -25,8 +26,9 @@ class Situation:
     """What planning starts from, read at one moment.
 
     ``tasks``: what is open, areas as if what has begun had succeeded; ``wanted``: the same as it is kept.
-    ``fixed``: activities that nothing may overlap, because they have begun or are over. ``waiting``:
-    acquisitions aboard that no fixed downlink brings. ``superseded``: what the new plan replaces.
+    ``fixed``: activities that nothing may overlap, because they have begun, are over, or were commanded and
+    begin soon. ``waiting``: acquisitions aboard that no fixed downlink brings. ``superseded``: what the new
+    plan replaces; ``commanded``: what of it was commanded. ``verdicts``: the approved plans.
     ``outdated``: requests whose windows were found with other elements than the programme now has.
     ``withheld``: what owners keep for themselves. ``standing``: every activity that was not dropped and has
     not failed.
@@ -39,6 +41,8 @@ class Situation:
     fixed: tuple[Activity, ...]
     waiting: tuple[Activity, ...]
     superseded: tuple[Activity, ...]
+    commanded: tuple[Activity, ...]
+    verdicts: frozenset[str]
     outdated: tuple[str, ...]
     wanted: tuple[OrderTask, ...]
     standing: tuple[Activity, ...]
@@ -47,17 +51,22 @@ class Situation:
 
 
 def ready_situation(
-    store: Store, now: Epoch, *, executor: Executor | None = None, progress: Progress = silent
+    store: Store,
+    now: Epoch,
+    *,
+    lead_s: float | None = LEAD_S,
+    executor: Executor | None = None,
+    progress: Progress = silent,
 ) -> Situation:
     """:func:`read_situation`, with windows found anew where they are of other elements."""
-    situation = read_situation(store, now)
+    situation = read_situation(store, now, lead_s=lead_s)
     for request in situation.outdated:
         find_opportunities(store, request, now=now, executor=executor, progress=progress)
-    return read_situation(store, now) if situation.outdated else situation
+    return read_situation(store, now, lead_s=lead_s) if situation.outdated else situation
 
 
-def read_situation(store: Store, now: Epoch) -> Situation:
-    """Everything that planning from ``now`` stands on."""
+def read_situation(store: Store, now: Epoch, *, lead_s: float | None = LEAD_S) -> Situation:
+    """Everything that planning from ``now`` stands on; ``lead_s`` as :func:`make_plan` has it."""
     with store.read() as work:
         programme = work.programme()
         wanted = [
@@ -72,7 +81,10 @@ def read_situation(store: Store, now: Epoch) -> Situation:
         wanted = [task for task in wanted if task.order in orders]
         requests = {order.id: work.requests.get(order.request) for order in orders.values()}
         activities = [a for state in ("planned", "done") for a in work.activities.all(state=state)]
-        running = [a for a in activities if a.state == "planned" and a.interval.start < now]
+        planned = [a for a in activities if a.state == "planned"]
+        plans = commanded_plans(work)
+        kept = frozenset[str]() if lead_s is None else kept_ids(planned, plans, programme, now, lead_s)
+        running = [a for a in planned if a.interval.start < now or a.id in kept]
         open_tasks = _still_wanted(wanted, running)
         known = {
             found.request: found for r in requests.values() for found in work.opportunities.all(request=r.id)
@@ -98,22 +110,27 @@ def read_situation(store: Store, now: Epoch) -> Situation:
                 for candidate in service.candidates(programme, mine, seen, horizon, _clear_sky)
                 if may_image(programme, request, candidate.window, candidate.look, now)
             )
+    under_way = {a.id for a in running}
+    superseded = tuple(a for a in planned if a.id not in under_way)
+    commanded = tuple(a for a in superseded if lead_s is not None and not uncommanded(a, plans))
     over = [a for a in activities if a.state == "done" and a.interval.end > now]
     coming = {name for a in running for name in a.carries}
     return Situation(
         programme=programme,
         requests=requests,
         tasks=tuple(open_tasks),
-        candidates=tuple(found),
+        candidates=preferred(found, commanded),
         fixed=(*running, *over),
         waiting=tuple(
             a
             for a in activities
             if a.kind == "acquisition"
             and a.id not in coming
-            and ((a.state == "done" and a.received_by is None) or a in running)
+            and ((a.state == "done" and a.received_by is None) or a.id in under_way)
         ),
-        superseded=tuple(a for a in activities if a.state == "planned" and a.interval.start >= now),
+        superseded=superseded,
+        commanded=commanded,
+        verdicts=frozenset(plans),
         outdated=tuple(sorted({requests[task.order].id for task in open_tasks} - set(windows))),
         wanted=tuple(wanted),
         standing=tuple(activities),
@@ -146,7 +163,7 @@ def cancelled_since(work: UnitOfWork, situation: Situation) -> frozenset[str]:
     """Tasks that were cancelled while the plan was made.
 
     Raises :class:`StateError` where the plan stands no more: a task was tried or judged, an activity it goes
-    around ended or was dropped, another plan was made, or an asset was withheld.
+    around ended or was dropped, another plan was made or approved, or an asset was withheld.
     """
     tasks = {task.id: work.tasks.get(task.id) for task in situation.wanted}
     cancelled = frozenset(id for id, task in tasks.items() if task.state == "cancelled")
@@ -164,6 +181,7 @@ def cancelled_since(work: UnitOfWork, situation: Situation) -> frozenset[str]:
             if task.id not in cancelled
         )
         and not gone
+        and situation.verdicts == commanded_plans(work).keys()
         and all(id in replaced or work.activities.get(id).task in cancelled for id in dropped)
         and all(known.get(id) == activity.state for id, activity in present.items())
         and all(each.id in held for each in work.withheld.all() if each.lifted is None)

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Protocol, TypeVar
+from typing import TYPE_CHECKING, Protocol, TypeVar
 
 from comity.core import InputError, UnknownIdError
-from comity.operations.events import Event, EventLog
 from comity.operations.ports import Collection
+
+if TYPE_CHECKING:  # a match of a saved search is an event, too
+    from comity.operations.events import Event, EventLog
 
 
 class Subscription(Protocol):
-    """A tenant's wish to have what happens. ``after``: number of the newest event taken in."""
+    """A tenant's wish to have what happens."""
 
     @property
     def id(self) -> str: ...
@@ -19,11 +21,23 @@ class Subscription(Protocol):
     def tenant(self) -> str: ...
     @property
     def state(self) -> str: ...
+
+
+class Listener(Subscription, Protocol):
+    """One that takes in events. ``after``: number of the newest event taken in."""
+
     @property
     def after(self) -> int: ...
 
 
+class Numbers(Protocol):
+    """Who gives fresh identifiers: a unit of work."""
+
+    def next_id(self, kind: str) -> str: ...
+
+
 S = TypeVar("S", bound=Subscription)
+L = TypeVar("L", bound=Listener)
 
 
 def kept_by(kept: Collection[S], tenant: str) -> list[S]:
@@ -39,6 +53,17 @@ def kept_one(kept: Collection[S], kind: str, id: str, tenant: str) -> S:
     raise UnknownIdError(kind, id)
 
 
+def kept_earlier(kept: Collection[S], id: str | None, tenant: str) -> S | None:
+    """What a try that came before has made under this name; None where there is none (any more)."""
+    return next((each for each in kept_by(kept, tenant) if each.id == id), None)
+
+
+def fresh_name(kept: Collection[S], id: str | None, tenant: str, kind: str, work: Numbers) -> str:
+    """``id``, or a number where none is given or a record that was deleted has it."""
+    taken = id is None or any(each.id == id for each in kept.all(tenant=tenant))
+    return work.next_id(kind) if id is None or taken else id
+
+
 def check_room(kept: Collection[S], kind: str, tenant: str, most: int) -> None:
     """Raises :class:`InputError` where a tenant has as many as it may."""
     mine = len(kept_by(kept, tenant))
@@ -48,11 +73,11 @@ def check_room(kept: Collection[S], kind: str, tenant: str, most: int) -> None:
 
 def take_in(
     events: EventLog,
-    kept: Collection[S],
+    kept: Collection[L],
     state: str,
-    wanted: Callable[[S, Event], bool],
-    queue: Callable[[S, Event], object],
-    moved: Callable[[S, int], S],
+    wanted: Callable[[L, Event], bool],
+    queue: Callable[[L, Event], object],
+    moved: Callable[[L, int], L],
     *,
     limit: int,
 ) -> int:

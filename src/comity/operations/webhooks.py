@@ -18,7 +18,14 @@ from comity.core import ComityError, Epoch, InputError, UnknownIdError
 from comity.operations.events import Event, EventKind, EventLog, kinds_for
 from comity.operations.jobs import Job, JobStore, JobWork
 from comity.operations.ports import Collection
-from comity.operations.subscriptions import check_room, kept_by, kept_one, take_in
+from comity.operations.subscriptions import (
+    check_room,
+    fresh_name,
+    kept_by,
+    kept_earlier,
+    kept_one,
+    take_in,
+)
 
 #: Pauses between the tries of a message (seconds), those Standard Webhooks recommends.
 WEBHOOK_PAUSES_S = (5.0, 300.0, 1_800.0, 7_200.0, 18_000.0, 36_000.0, 50_400.0, 72_000.0, 86_400.0)
@@ -110,10 +117,12 @@ def add_webhook(
     url: str,
     kinds: Iterable[str] = (),
     now: Epoch,
+    id: str | None = None,
 ) -> Webhook:
     """Keep a tenant's webhook; it hears of what happens from now on. ``kinds``: none means all.
 
-    Its secret is in the answer and is not shown again. Raises :class:`InputError` for an unknown kind, too
+    Its secret is in the answer and is not shown again. ``id``: its name; one of the tenant's that has it
+    already is given as it is. Raises :class:`InputError` for an unknown kind, too
     many webhooks, or a URL that may not be called.
     """
     offered = kinds_for(tenant)
@@ -123,9 +132,11 @@ def add_webhook(
             raise InputError(f"kinds: {kind!r} is no kind of event; there are {', '.join(offered)}")
     sender.check(url)
     with store.begin() as work:
+        if earlier := kept_earlier(work.webhooks, id, tenant):
+            return earlier
         check_room(work.webhooks, "webhook", tenant, MOST_WEBHOOKS)
         webhook = Webhook(
-            id=work.next_id("webhook"),
+            id=fresh_name(work.webhooks, id, tenant, "webhook", work),
             tenant=tenant,
             url=url,
             kinds=cast("tuple[EventKind, ...]", wanted),
@@ -225,7 +236,7 @@ def call_webhook(
     Raises :class:`WebhookError` where it is worth another try: no answer, or none of 2xx. 410 Gone pauses
     the webhook, as the receiver asks for; a webhook that is gone or paused meanwhile is not called.
     """
-    with store.begin() as work:
+    with store.read() as work:
         try:
             webhook = webhook_of(work, payload["webhook"], tenant)
         except UnknownIdError:

@@ -101,7 +101,7 @@ def what_if_planned(
         ).id
         for request in dict.fromkeys(add)
     }
-    situation = ready_situation(trial, now, executor=executor, progress=progress)
+    situation = ready_situation(trial, now, lead_s=None, executor=executor, progress=progress)
     with trial.begin() as work:
         orders = {order.id: order for order in work.orders.all()}
     everything = problem_of(situation, executor or ThreadExecutor())

@@ -20,6 +20,7 @@ from comity.operations.jobs import (
     LeaseLostError,
 )
 from comity.operations.ports import Store, StoreError
+from comity.operations.product_bucket import BucketAwayError
 
 #: How long a claim holds without a sign of life.
 LEASE_S = 30.0
@@ -32,6 +33,10 @@ TELL_S = 0.25
 #: Pauses between runs where a kind names none: each doubles, up to the last.
 FIRST_PAUSE_S = 2.0
 LONGEST_PAUSE_S = 600.0
+#: Least pause after a file could not be read or written: somebody has to make room.
+DISK_PAUSE_S = 300.0
+#: Pause after the operator's own bucket could not be used.
+BUCKET_PAUSE_S = 30.0
 
 
 class HandedBackError(ComityError):
@@ -258,6 +263,8 @@ class Worker:
                 jobs.release(job, now=now)
             elif isinstance(error, StoreError):  # no fault of the job's
                 jobs.release(job, now=now, retry_s=FIRST_PAUSE_S)
+            elif isinstance(error, BucketAwayError):  # nor is this
+                jobs.release(job, now=now, retry_s=BUCKET_PAUSE_S)
             else:
                 jobs.fail(job, now=now, error=text[:2000], retry_s=_pause(kind, job, error))
 
@@ -323,6 +330,8 @@ def _pause(kind: Kind, job: Job, error: Exception) -> float | None:
     """How long until the next run, None where another one would end the same way."""
     if isinstance(error, RetryLaterError):
         return max(error.retry_s, kind.pause_s(job))
+    if isinstance(error, InputError) and isinstance(error.__cause__, OSError):
+        return max(DISK_PAUSE_S, kind.pause_s(job))  # the disk is full or away: nothing that was asked
     if isinstance(error, RefusedJobError | InputError | UnknownIdError):
         return None
     return kind.pause_s(job)

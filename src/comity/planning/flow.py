@@ -16,7 +16,7 @@ from bisect import bisect_left
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
-from itertools import chain, pairwise
+from itertools import pairwise
 
 from comity.planning.downlink import Piece, Span, free_pieces, full_spans, subtract
 from comity.planning.instance import Instance
@@ -164,11 +164,13 @@ def _split(instance: Instance, part: _Part, wanted: _Wanted) -> list[_Part]:
         return [part]
     memory = instance.limits[part.craft].memory_bits
     found: list[_Part] = []
-    new = _Part(part.craft, part.stored, [], [])
+    new, on_board = _Part(part.craft, part.stored, [], []), _Most(instance)
     for run, gap in zip(part.runs, part.gaps, strict=True):
-        most = new.stored + _most_bits(instance, chain(*new.runs, run))
+        with_run = on_board.after(run)
+        most = new.stored + with_run.bits
         if most <= 0:
             continue
+        on_board = with_run
         new.runs.append(run)
         new.gaps.append(gap)
         reserved = _reserve(part.craft, gap, min(most, memory), wanted)
@@ -177,10 +179,10 @@ def _split(instance: Instance, part: _Part, wanted: _Wanted) -> list[_Part]:
             new.reserved = reserved
             new.binds = most > memory
             found.append(new)
-            new = _Part(part.craft, 0.0, [], [])
+            new, on_board = _Part(part.craft, 0.0, [], []), _Most(instance)
     if new.runs:
         new.reserved = part.reserved
-        new.binds = part.reserved is None or new.stored + _most_bits(instance, chain(*new.runs)) > memory
+        new.binds = part.reserved is None or new.stored + on_board.bits > memory
         found.append(new)
     return found
 
@@ -205,15 +207,28 @@ def _reserve(craft: str, gap: list[Slot], bits: float, wanted: _Wanted) -> list[
     return None
 
 
-def _most_bits(instance: Instance, run: Iterable[int]) -> float:
-    """At least what a feasible part of ``run`` (in time order) can record."""
-    total, clique = 0.0, list[int]()
-    for k in run:
-        if not all(_excluded(instance, k, other) for other in clique):
-            total += max(instance.ops[c].bits for c in clique)
-            clique = []
-        clique.append(k)
-    return total + max((instance.ops[c].bits for c in clique), default=0.0)
+@dataclass(frozen=True, slots=True)
+class _Most:
+    """At least what a feasible part of the opportunities gone through, in time order, can record."""
+
+    instance: Instance
+    total: float = 0.0
+    clique: tuple[int, ...] = ()
+
+    def after(self, run: Iterable[int]) -> _Most:
+        """When ``run`` follows."""
+        total, clique = self.total, list(self.clique)
+        for k in run:
+            if not all(_excluded(self.instance, k, other) for other in clique):
+                total += max(self.instance.ops[c].bits for c in clique)
+                clique = []
+            clique.append(k)
+        return _Most(self.instance, total, tuple(clique))
+
+    @property
+    def bits(self) -> float:
+        """The bound."""
+        return self.total + max((self.instance.ops[c].bits for c in self.clique), default=0.0)
 
 
 def _excluded(instance: Instance, a: int, b: int) -> bool:

@@ -38,7 +38,7 @@ def create_app(
     """
     settings = settings or operator.settings
     metrics = Metrics()
-    metrics.registry.register(OperatorFigures(operator))
+    metrics.add(OperatorFigures(operator))
     time_statements(operator.sql.engine, _statement_told(metrics, tracing))
 
     @asynccontextmanager

@@ -69,12 +69,22 @@ class Changes:
     async def run(
         self, scope: Scope, receive: Receive, answer: Answer, caller: Caller, body: bytes, *, keeps: bool
     ) -> None:
-        """One change by ``caller``; under its idempotency key, if it has one and the answer may be kept."""
-        key = Headers(scope=scope).get("idempotency-key")
-        if key is None or not keeps:
+        """One change by ``caller``; under its idempotency key, if it has one.
+
+        An answer that is not kept is made anew for the next try, by a route that goes on from what it finds
+        under the operation's id.
+        """
+        given = Headers(scope=scope).get("idempotency-key")
+        if given is None:
             await self._audited(scope, receive, answer, caller, body)
+            return
+        key, who, fingerprint = _checked_key(given), _whose(caller), _fingerprint(scope, caller, body)
+        scope["state"]["idempotency_key"] = key
+        scope["state"]["operation"] = f"{who}\0{key}\0{fingerprint}"
+        if keeps:
+            await self._once(who, key, fingerprint, scope, receive, answer, caller, body)
         else:
-            await self._once(_checked_key(key), scope, receive, answer, caller, body)
+            await self._audited(scope, receive, answer, caller, body)
 
     async def _audited(
         self, scope: Scope, receive: Receive, answer: Answer, caller: Caller, body: bytes
@@ -98,14 +108,18 @@ class Changes:
             await run_sync(lambda: entry(at=machine_now(), outcome=status))
 
     async def _once(
-        self, key: str, scope: Scope, receive: Receive, answer: Answer, caller: Caller, body: bytes
+        self,
+        who: str,
+        key: str,
+        fingerprint: str,
+        scope: Scope,
+        receive: Receive,
+        answer: Answer,
+        caller: Caller,
+        body: bytes,
     ) -> None:
         """Once for its key: a second try gets the first one's answer."""
         store, settings = self._operator.idempotency, self._settings
-        who = _whose(caller)
-        fingerprint = _fingerprint(scope, caller, body)
-        scope["state"]["idempotency_key"] = key
-        scope["state"]["operation"] = f"{who}\0{key}\0{fingerprint}"
         try:
             kept = await run_sync(
                 lambda: store.claim(
@@ -119,7 +133,9 @@ class Changes:
             )
         except KeyReusedError as error:
             raise UnprocessableError(
-                f"idempotency key {key[:60]!r} was used for another request: use a new key for a new request"
+                f"idempotency key {key[:60]!r} was used for another request: use a new key for a new request",
+                field="header.Idempotency-Key",
+                value=key,
             ) from error
         except KeyHeldError as error:
             # 409, as the IETF draft says. Most end soon; one whose server was killed holds it to the end.

@@ -15,7 +15,7 @@ _LINK = {"rel": "self", "type": "application/json", "href": "https://operator.ex
 #: What a field of this name holds, where its schema has no example of its own. It is tried from the first on:
 #: the first that has the field's type is taken.
 _NAMED: Mapping[str, tuple[Any, ...]] = {
-    "activities": (["plan-0001/a-1"],),
+    "activities": (["plan-0001-a001"],),
     "amount": ("1250.00",),
     "asset": ("gaofen-1-02",),
     "bands": (["red", "green", "blue"],),

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, Metric, generate_latest
 from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.exposition import CONTENT_TYPE_LATEST
+from prometheus_client.multiprocess import MultiProcessCollector
 from prometheus_client.registry import Collector
 
 from comity.core import ComityError
@@ -31,7 +33,11 @@ SEARCHES = {
 
 
 class Metrics:
-    """The figures of one application, in a registry of its own; areas add theirs to ``registry``."""
+    """The figures of one application, in a registry of its own; areas add what is read to :meth:`add`.
+
+    With ``PROMETHEUS_MULTIPROC_DIR`` set, which :mod:`comity.server.processes` does, all processes count
+    together in the files of that folder.
+    """
 
     def __init__(self) -> None:
         self.registry = CollectorRegistry()
@@ -49,8 +55,13 @@ class Metrics:
             registry=self.registry,
         )
         self.under_way = Gauge(
-            "comity_http_requests_under_way", "Requests being answered.", registry=self.registry
+            "comity_http_requests_under_way",
+            "Requests being answered.",
+            registry=self.registry,
+            multiprocess_mode="livesum",
         )
+        #: What is read when Prometheus asks, not counted.
+        self.read: list[Collector] = []
         self.searches = Histogram(
             "comity_search_seconds",
             "How long a search that was answered took.",
@@ -80,8 +91,24 @@ class Metrics:
         )
 
     def text(self) -> bytes:
-        """All figures in Prometheus' text form."""
-        return generate_latest(self.registry)
+        """All figures in Prometheus' text form; of all processes, where there are several."""
+        if "PROMETHEUS_MULTIPROC_DIR" not in os.environ:
+            return generate_latest(self.registry)
+        together = CollectorRegistry()
+        MultiProcessCollector(together)  # type: ignore[no-untyped-call]
+        for collector in self.read:
+            together.register(collector)
+        return generate_latest(together)
+
+    def add(self, collector: Collector) -> None:
+        """Tell what ``collector`` reads, too."""
+        self.read.append(collector)
+        self.registry.register(collector)
+
+    def remove(self, collector: Collector) -> None:
+        """Tell no more what ``collector`` reads."""
+        self.read.remove(collector)
+        self.registry.unregister(collector)
 
 
 class OperatorFigures(Collector):

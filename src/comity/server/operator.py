@@ -11,30 +11,19 @@ from comity.core import Clock, Epoch, Executor, InputError, StateError, SystemCl
 from comity.fleet import Programme
 from comity.operations import ObjectStore, Store
 from comity.operations.identity import AuditLog, CredentialStore, IdempotencyStore, Role
+from comity.operations.product_bucket import ProductBucket
 from comity.operations.sky import KeptFleet
 from comity.server.identity.caller import OPERATOR_TENANT
 from comity.server.identity.service import Identity
 from comity.server.settings import Settings
 from comity.stores import SqlStore
+from comity.stores.clock import ProgrammeClock
 from comity.stores.database import serve_many
 from comity.stores.identity import SqlAuditLog, SqlCredentials, SqlIdempotency
 from comity.stores.jwks import fetch_document
 
 #: The programme is looked up in the database again after so long (s): another worker may have changed it.
 _PROGRAMME_S = 1.0
-
-
-class RunningClock:
-    """A programme's own time: starts at ``start`` and runs ``speed`` times as fast as the machine's."""
-
-    def __init__(self, start: Epoch, speed: float = 1.0) -> None:
-        self._start = start
-        self._speed = speed
-        self._since = time.monotonic()
-
-    def now(self) -> Epoch:
-        """The present instant of the programme."""
-        return self._start + (time.monotonic() - self._since) * self._speed
 
 
 class ProgrammeCache:
@@ -69,7 +58,7 @@ class Operator:
     """One running operator.
 
     ``store``: orders, plans, ledger. ``clock``: the programme's time (credentials live by the machine's).
-    ``delivery``: the folder of products; ``objects``: the bucket they are published to, if any.
+    ``delivery``: the folder of products; ``bucket``: the bucket they are published to and read from, if any.
     ``sql``: the database, for those who keep more in it. ``fleet``: its spacecraft's states to come.
     """
 
@@ -83,7 +72,7 @@ class Operator:
     credentials: CredentialStore
     audit: AuditLog
     idempotency: IdempotencyStore
-    objects: ObjectStore | None = None
+    bucket: ProductBucket | None = None
     programmes: ProgrammeCache = field(repr=False)
     fleet: KeptFleet = field(default_factory=KeptFleet, repr=False)
 
@@ -97,7 +86,9 @@ class Operator:
         return self.clock.now()
 
     def close(self) -> None:
-        """Let go of the database."""
+        """Let go of the clock and the database."""
+        if isinstance(self.clock, ProgrammeClock):
+            self.clock.close()
         self.sql.close()
 
 
@@ -113,8 +104,9 @@ def open_operator(
 ) -> Operator:
     """The operator whose state is in the database at ``place`` (file or URL).
 
-    Without ``clock`` the programme's own: one with an epoch goes on from there, or from the last thing that
-    happened, ``speed`` times as fast as the machine's; one without follows the machine's.
+    Without ``clock`` the programme's own: one with an epoch goes on from there, ``speed`` times as fast as
+    the machine's, for all servers on the database together and only while there is one; one without follows
+    the machine's. ``objects``: where the products of all servers on the database lie.
     """
     sql = SqlStore(place)
     serve_many(sql.engine)
@@ -146,21 +138,24 @@ def open_operator(
         credentials=credentials,
         audit=SqlAuditLog(sql.engine),
         idempotency=SqlIdempotency(sql.engine),
-        objects=objects,
+        bucket=None
+        if objects is None
+        else ProductBucket(objects, delivery, cache_bytes=settings.cache_bytes),
         programmes=programmes,
     )
 
 
-def programme_clock(store: Store, speed: float = 1.0) -> Clock:
-    """The programme's time: from its epoch on, and never behind what has happened.
+def programme_clock(store: SqlStore, speed: float = 1.0) -> Clock:
+    """The programme's time: from its epoch on, never behind what has happened, one for all processes.
 
     Raises :class:`InputError` for a ``speed`` other than 1 of a programme that follows the machine's clock.
     """
-    with store.begin() as work:
+    with store.read() as work:
         try:
-            epoch = work.programme().epoch
+            programme = work.programme()
         except StateError:
-            epoch = None
+            return SystemClock()
+        epoch = programme.epoch
         if epoch is None:
             if speed != 1.0:
                 raise InputError("a programme without an epoch follows the machine's clock: it has no speed")
@@ -168,4 +163,4 @@ def programme_clock(store: Store, speed: float = 1.0) -> Clock:
         past = [epoch]
         past += [order.statuses[-1].at for order in work.orders.all()]
         past += [a.interval.end for state in ("done", "failed") for a in work.activities.all(state=state)]
-    return RunningClock(max(past), speed)
+    return ProgrammeClock(store.engine, programme.id, max(past), speed)

@@ -19,9 +19,14 @@ from comity.core import ComityError, InputError, StateError, UnknownIdError
 from comity.operations import ObjectStoreError, StoreError
 
 MEDIA_TYPE = "application/problem+json"
+#: Whose errors name RFC 6749's beside.
+TOKEN_PATH = "/auth/token"
 #: A value longer than this is shown in part.
 _SHOWN = 200
 _MAX_ERRORS = 20
+#: A list of no more numbers than these, such as a position or a box, is shown whole.
+_FEW = 6
+_KINDS: dict[type, str] = {list: "array", dict: "object", bytes: "body"}
 #: When to come back to a server whose database or object store does not answer (s).
 _RETRY_S = 2
 #: What every answer carries.
@@ -59,6 +64,26 @@ class UnauthenticatedError(ComityError):
     """No token or key, or one that is not good (any more)."""
 
 
+class BadClientError(UnauthenticatedError):
+    """No such OAuth2 client, or another secret; ``basic``: it was shown in an ``Authorization`` header."""
+
+    oauth = "invalid_client"
+
+    def __init__(self, message: str, *, basic: bool) -> None:
+        super().__init__(message)
+        self.basic = basic
+
+
+class TokenRefusedError(FieldError):
+    """No token for this request; ``oauth``: which of RFC 6749 §5.2's errors it is."""
+
+    def __init__(
+        self, message: str, *, oauth: str, field: str, value: object = None, limit: object = None
+    ) -> None:
+        super().__init__(message, field=field, value=value, limit=limit)
+        self.oauth = oauth
+
+
 class ForbiddenError(ComityError):
     """The caller is known and may not do this."""
 
@@ -69,6 +94,21 @@ class TooLargeError(InputError):
 
 class UnprocessableError(InputError):
     """A request that is in order by itself and cannot be done, e.g. an idempotency key used for another."""
+
+    def __init__(self, message: str, *, field: str = "", value: object = None) -> None:
+        super().__init__(message)
+        self.field = field
+        self.value = value
+
+
+class NotNowError(StateError):
+    """What one field of a request asks for cannot be had (any more): named as in :class:`FieldError`."""
+
+    def __init__(self, message: str, *, field: str, value: object = None, limit: object = None) -> None:
+        super().__init__(message)
+        self.field = field
+        self.value = value
+        self.limit = limit
 
 
 class BusyError(ComityError):
@@ -126,6 +166,7 @@ class Problem(BaseModel):
     detail: str
     instance: str | None = Field(default=None, description="The request's id; the server's log has it too.")
     errors: list[FieldProblem] | None = None
+    error: str | None = Field(default=None, description="Of `/auth/token`: RFC 6749 §5.2's word for it.")
 
 
 def responses(*statuses: int) -> dict[int | str, dict[str, Any]]:
@@ -148,18 +189,23 @@ def problem(
     instance: str | None = None,
     errors: Sequence[Mapping[str, Any]] = (),
     headers: Mapping[str, str] | None = None,
+    oauth: str | None = None,
 ) -> JSONResponse:
-    """A problem+json response."""
+    """A problem+json response; ``oauth``: its ``error``, as RFC 6749 §5.2 has it."""
     body: dict[str, Any] = {"type": "about:blank", "title": title, "status": status, "detail": detail}
     if instance:
         body["instance"] = instance
     if errors:
         body["errors"] = list(errors)
+    if oauth:
+        body["error"] = oauth
     return JSONResponse(body, status, headers=dict(headers or {}), media_type=MEDIA_TYPE)
 
 
-def problem_of(error: ComityError, instance: str | None = None) -> JSONResponse:
-    """The response to one of our errors.
+def problem_of(
+    error: ComityError, instance: str | None = None, path: Mapping[str, object] | None = None
+) -> JSONResponse:
+    """The response to one of our errors; ``path``: the parameters of the address asked for.
 
     An unknown identifier is answered without those that are known: they may be another tenant's.
     """
@@ -169,10 +215,15 @@ def problem_of(error: ComityError, instance: str | None = None) -> JSONResponse:
     detail = str(error)
     if isinstance(error, UnknownIdError):
         detail = f"unknown {error.kind} {shown(error.value)!r}"
-    if isinstance(error, FieldError):
+        named = next((name for name, value in (path or {}).items() if value == error.value), None)
+        errors = [_entry(f"path.{named}", detail, error.value, None)] if named else []
+    if isinstance(error, FieldError | NotNowError):
         errors = [_entry(error.field, detail, error.value, error.limit)]
+    if isinstance(error, UnprocessableError) and error.field:
+        errors = [_entry(error.field, detail, error.value, None)]
     if isinstance(error, UnauthenticatedError):
-        headers["WWW-Authenticate"] = 'Bearer realm="comity"'
+        scheme = "Basic" if isinstance(error, BadClientError) and error.basic else "Bearer"
+        headers["WWW-Authenticate"] = f'{scheme} realm="comity"'
     if isinstance(error, BusyError | UnderWayError):
         headers["Retry-After"] = str(max(1, math.ceil(error.retry_s)))
     elif status == 503:
@@ -181,7 +232,8 @@ def problem_of(error: ComityError, instance: str | None = None) -> JSONResponse:
         detail = "the database does not answer at present: try again, with the same Idempotency-Key"
     if status == 500:
         detail = "the server could not do this; its log says why under this request's id"
-    return problem(status, title, detail, instance=instance, errors=errors, headers=headers)
+    oauth = error.oauth if isinstance(error, BadClientError | TokenRefusedError) else None
+    return problem(status, title, detail, instance=instance, errors=errors, headers=headers, oauth=oauth)
 
 
 def shown(value: object) -> Any:
@@ -190,9 +242,15 @@ def shown(value: object) -> Any:
         return value if not isinstance(value, int) or abs(value) < 2**53 else f"{_digits(value)}"
     if isinstance(value, float):
         return value if math.isfinite(value) else str(value)
-    text = value if isinstance(value, str) else f"{type(value).__name__} of {_size(value)}"
+    if isinstance(value, list) and 0 < len(value) <= _FEW and all(map(_is_number, value)):
+        return [shown(each) for each in value]
+    text = value if isinstance(value, str) else f"{_KINDS.get(type(value), 'text')} of {_size(value)}"
     text = text.encode("utf-8", "backslashreplace").decode()
     return text if len(text) <= _SHOWN else f"{text[:_SHOWN]}… ({len(text):,} characters)"
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)
 
 
 def _digits(value: int) -> str:
@@ -212,6 +270,17 @@ def _entry(field: str, detail: str, value: object, limit: object) -> dict[str, A
 _LIMITS = ("ge", "gt", "le", "lt", "max_length", "min_length", "pattern", "expected", "multiple_of")
 
 
+#: Kind of pydantic's error → what it means to who sent the request, where its own words are Python's.
+_WORDS = {
+    "missing": "is required",
+    "extra_forbidden": "is not known here: leave it out, or look how it is spelt",
+    "dict_type": "must be a JSON object",
+    "model_type": "must be a JSON object",
+    "model_attributes_type": "must be a JSON object",
+    "list_type": "must be a JSON array",
+    "string_type": "must be text",
+}
+
 #: Fields whose value is not told back: answers are logged and shown.
 _SECRET = re.compile(r"password|secret|token$")
 
@@ -221,9 +290,21 @@ def _of_validation(error: RequestValidationError) -> list[dict[str, Any]]:
     for each in error.errors()[:_MAX_ERRORS]:
         context = each.get("ctx") or {}
         limit = next((context[name] for name in _LIMITS if name in context), None)
-        field = ".".join(str(shown(part)) for part in each["loc"])
-        value = None if _SECRET.search(field) else each.get("input")
-        entries.append(_entry(field, str(shown(each["msg"])), value, limit))
+        place, kind, value = list(each["loc"]), each["type"], each.get("input")
+        detail = _WORDS.get(kind, str(shown(each["msg"])))
+        if kind == "json_invalid":
+            detail = f"this is no JSON: {context.get('error')} at character {place.pop()}"
+            value = None
+        elif kind == "missing":
+            value = None  # what it is missing from is no value of it
+        elif kind == "union_tag_invalid":
+            place.append(str(context["discriminator"]).strip("'"))
+            value, limit = context["tag"], context["expected_tags"]
+            detail = f"must be one of {limit}"
+        elif isinstance(value, bytes) and place == ["body"]:
+            detail = "the body is not read as JSON: send it with 'Content-Type: application/json'"
+        field = ".".join(str(shown(part)) for part in place)
+        entries.append(_entry(field, detail, None if _SECRET.search(field) else value, limit))
     return entries
 
 
@@ -232,7 +313,7 @@ def install(app: FastAPI) -> None:
 
     @app.exception_handler(ComityError)
     def ours(request: Request, error: ComityError) -> JSONResponse:
-        response = problem_of(error, request_id(request))
+        response = problem_of(error, request_id(request), request.path_params)
         if response.status_code == 500:
             structlog.get_logger("comity.server").error(
                 "failed", request_id=request_id(request), exc_info=error
@@ -243,7 +324,13 @@ def install(app: FastAPI) -> None:
     def invalid(request: Request, error: RequestValidationError) -> JSONResponse:
         errors = _of_validation(error)
         detail = "; ".join(f"{e['field']}: {e['detail']}" for e in errors[:3])
-        return problem(400, "Bad request", detail, instance=request_id(request), errors=errors)
+        oauth = None
+        if request.scope["path"] == TOKEN_PATH:
+            grant = any(e["field"] == "body.grant_type" and e["value"] is not None for e in errors)
+            oauth = "unsupported_grant_type" if grant else "invalid_request"
+        return problem(
+            400, "Bad request", detail, instance=request_id(request), errors=errors, oauth=oauth
+        )
 
     @app.exception_handler(HTTPException)
     def http(request: Request, error: HTTPException) -> JSONResponse:

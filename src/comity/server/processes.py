@@ -3,18 +3,23 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import socket
 import subprocess
+import tempfile
 import threading
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 import structlog
+from prometheus_client.multiprocess import mark_process_dead
 
 #: Where a process finds the number of the listening socket that it was handed.
 SOCKET = "COMITY_SERVE_SOCKET"
+#: Where the figures of all processes lie while they run, as Prometheus' client looks for it.
+FIGURES = "PROMETHEUS_MULTIPROC_DIR"
 #: What a process has for its graceful end (its requests 30 s, its jobs 12 s) before it is killed.
 STOP_S = 45.0
 #: A process that dies sooner than this after its start is started again later and later.
@@ -64,12 +69,14 @@ class Processes:
         self._count = count
         self._stopping = threading.Event()
         self._places: list[_Place] = []
+        self._figures = ""
         self._log = structlog.get_logger("comity.server")
 
     def run(self, tell: Callable[[str], None]) -> int:
         """Until asked to stop; ``tell`` is given the first one's line once all are ready. The exit code."""
         for wanted in (signal.SIGTERM, signal.SIGINT):
             signal.signal(wanted, lambda *_: self._stopping.set())
+        self._figures = tempfile.mkdtemp(prefix="comity-figures-")
         try:
             for _ in range(self._count):
                 place = self._start()
@@ -78,14 +85,14 @@ class Processes:
                     return place.process.poll() or 0
             for place in self._places[1:]:
                 self._wait(place)
-            if not self._stopping.is_set():
-                tell(self._places[0].line)
+            tell(self._places[0].line)  # also when asked to stop: it may hold a secret that is told once
             while not self._stopping.wait(_LOOK_S):
                 for number, place in enumerate(self._places):
                     self._places[number] = self._looked_after(place)
             return 0
         finally:
             self.stop()
+            shutil.rmtree(self._figures, ignore_errors=True)
 
     def stop(self) -> None:
         """Ask all to end, and kill what has not within :data:`STOP_S`."""
@@ -104,7 +111,7 @@ class Processes:
         number = self._socket.fileno()
         process = subprocess.Popen(
             self._argv,
-            env={**os.environ, SOCKET: str(number)},
+            env={**os.environ, SOCKET: str(number), FIGURES: self._figures},
             pass_fds=(number,),
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
@@ -131,6 +138,7 @@ class Processes:
             soon = now - place.started < _SOON_S
             place.deaths = place.deaths + 1 if soon else 0
             place.due = now + (min(2.0 ** (place.deaths - 1), _LONGEST_PAUSE_S) if soon else 0.0)
+            mark_process_dead(place.process.pid, self._figures)  # type: ignore[no-untyped-call]
             self._log.warning("process-died", process=place.process.pid, code=code)
         return self._start(place.deaths) if now >= place.due else place
 

@@ -109,9 +109,11 @@ class Settings:
     for a worker that does not answer. ``job_threads``: background jobs done at once by this process, 0 for
     none; ``job_lease_s``: how long after a worker's death its job is taken up by another; ``job_grace_s``:
     what jobs under way are given to end by themselves when the server stops.
+    ``plan_lead_s``: approved activities that begin within that time are not planned anew.
     ``automation``: what is done without being asked, None for nothing.
     ``allowed_networks``: networks that customers' webhooks and buckets may be in although they are not
-    public. ``cors_origins``: none by default. ``public_metrics``: whether
+    public. ``to``, ``endpoint``: the bucket that products are published to and, by servers whose folder lacks
+    them, read from; about ``cache_bytes`` of what was read stay in the folder. ``cors_origins``: none by default. ``public_metrics``: whether
     ``/metrics`` needs no token. ``prepare``: work out the fleet's states when the server starts, so that the
     first customer need not wait for them.
     """
@@ -129,6 +131,7 @@ class Settings:
     page_limit: int = 100
     max_page_limit: int = 1000
     max_plan_s: float = 60.0
+    plan_lead_s: float = 6 * 3600.0
     cors_origins: tuple[str, ...] = ()
     issuers: tuple[ForeignIssuer, ...] = ()
     public_metrics: bool = False
@@ -138,6 +141,9 @@ class Settings:
     job_grace_s: float = 10.0
     automation: Automation | None = None
     allowed_networks: tuple[str, ...] = ()
+    to: str | None = None
+    endpoint: str | None = None
+    cache_bytes: int = 2 * 2**30
 
     def __post_init__(self) -> None:
         url = urlsplit(self.base_url)
@@ -145,6 +151,16 @@ class Settings:
             raise InputError(
                 f"base URL {self.base_url!r} must be http(s)://HOST[:PORT][/PATH] without a slash at its end"
             )
+        for name, most in (("job_threads", 64), ("token_s", 30 * 86_400)):
+            least, value = int(name == "token_s"), getattr(self, name)
+            if not least <= value <= most:
+                raise InputError(f"{name} {value} is outside {least}…{most}")
+        for name in ("requests_per_minute", "burst", "logins_per_minute", "tries_per_minute"):
+            rate = getattr(self, name)
+            if not (math.isfinite(rate) and rate >= 1):
+                raise InputError(f"{name} {rate:g} is below 1: nobody would be answered")
+        if self.endpoint is not None and self.to is None:
+            raise InputError("endpoint says where s3://BUCKET is: name the bucket too (to, --to)")
         for origin in self.cors_origins:
             if origin == "*" or urlsplit(origin).scheme not in ("http", "https"):
                 raise InputError(f"CORS origin {origin!r} must be one http(s) origin, not a pattern")

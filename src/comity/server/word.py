@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import PurePosixPath
 from typing import Annotated, Literal
 from urllib.parse import quote
 
@@ -62,7 +63,7 @@ def router(operator: Operator, settings: Settings) -> APIRouter:
             delivered_gsd_m=item.delivered_gsd_m,
             delivered=item.delivered.iso(),
             item=f"{settings.base_url}/stac/collections/{quote(order.product, safe='')}/items/"
-            + quote(item.activity, safe=""),
+            + quote(PurePosixPath(item.path).stem, safe=""),
         )
 
     def judged(operator: Operator, caller: Caller, item_id: str, refuse: str | None) -> ItemOut:

@@ -23,7 +23,8 @@ class OrderTask:
     area's cells (empty for a point) and ``cell_weights`` their parts of the area (sum 1); ``got``:
     indices of cells held in accepted or offered images. ``deliver_gsd_m``:
     ``spacecraft/instrument`` → the finest GSD the licence lets us deliver, m; instruments not named
-    may not serve it.
+    may not serve it. ``missed``: acquisitions that were planned and not commanded in time, which are no
+    ``tries``.
     """
 
     id: str
@@ -38,6 +39,7 @@ class OrderTask:
     deliver_gsd_m: dict[str, float]
     state: TaskState
     tries: int = 0
+    missed: int = 0
     reason_code: str = ""
     reason_text: str = ""
 

@@ -39,13 +39,22 @@ class SqlArchiveIndex:
             self._put(list({(item.collection, item.id): item for item in chunk}.values()))
 
     def digests(self) -> dict[tuple[str, str], str]:
-        """Every delivered item in the index (collection, id) with the digest of its file."""
+        """Items of no record of their own (mosaics), by collection and id, with the digest of their file."""
         query = (
             sa.select(items.c.collection, items.c.id, documents.c.digest)
             .join(documents, documents.c.seq == items.c.seq)
-            .where(items.c.lot.is_(None))
+            .where(items.c.lot.is_(None), documents.c.record.is_(None))
         )
         return {(row[0], row[1]): row[2] for row in self._connection.execute(query)}
+
+    def indexed(self, records: Iterable[str]) -> frozenset[str]:
+        """Those of the records whose items are in the index."""
+        query = (
+            sa.select(documents.c.record)
+            .join(items, documents.c.seq == items.c.seq)
+            .where(items.c.lot.is_(None), documents.c.record.in_(list(records)))
+        )
+        return frozenset(str(record) for record in self._connection.scalars(query))
 
     def clear(self) -> None:
         """Forget all items."""

@@ -106,7 +106,7 @@ archive_documents = Table(
     "archive_documents",
     metadata,
     Column("seq", Integer, ForeignKey("archive_items.seq"), primary_key=True, autoincrement=False),
-    Column("record", String(200), nullable=True),
+    Column("record", String(200), nullable=True, index=True),
     Column("path", Text, nullable=False),
     Column("digest", String(64), nullable=False),
     Column("shape", LargeBinary, nullable=False),

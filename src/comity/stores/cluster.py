@@ -27,6 +27,8 @@ AHEAD = 3
 #: How often a piece may take its worker down with it before it is given up.
 DEATHS = 3
 _CONNECT_S = 10
+#: A cluster on which nothing is done for so long will do nothing any more (s).
+_STALLED_S = 60.0
 #: How often it is looked whether what was asked is done (s).
 _LOOK_S = 0.0005
 #: Ctrl-C reaches every process of a terminal; the workers leave it to the one that gives them work.
@@ -124,14 +126,26 @@ class DaskExecutor:
         try:
             # Waited for here, where Ctrl-C leaves nothing behind: a gathering cut off complains later.
             for future in futures:
-                while not future.done():
-                    time.sleep(_LOOK_S)
+                self._wait(future)
             return list(self.client.gather(futures))
         except (KilledWorker, FutureCancelledError, OSError, TimeoutError) as error:
             raise ComityError(f"the Dask cluster gave the work up: {error}") from error
         except KeyboardInterrupt:
             self.client.cancel(futures, force=True)
             raise
+
+    def _wait(self, future: Any) -> None:
+        """Until it is done. Raises :class:`ComityError` if the cluster holds it and no worker takes it up."""
+        idle_since = time.monotonic()
+        while not future.done():
+            time.sleep(_LOOK_S)
+            if time.monotonic() - idle_since > _STALLED_S:
+                if not any(self.client.processing().values()):
+                    raise ComityError(
+                        f"the Dask cluster has work but none of its workers did any for {_STALLED_S:g} s: "
+                        "start it anew, or leave --scheduler out"
+                    )
+                idle_since = time.monotonic()
 
     def _submitted(self, function: Callable[..., Any], item: tuple[Any, ...], worker: str | None) -> Any:
         from cloudpickle import dumps

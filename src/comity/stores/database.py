@@ -24,7 +24,7 @@ from comity.core import ComityError, InputError, StateError
 from comity.operations.ports import StoreError
 
 #: The newest migration; a database that says so is opened without Alembic.
-HEAD = "0009"
+HEAD = "0010"
 #: Tables that PostGIS brings into a database.
 _POSTGIS = {"spatial_ref_sys"}
 #: Key of the lock under which all of Comity's transactions in a PostgreSQL database run ("comity").
@@ -66,6 +66,11 @@ def open_engine(place: str) -> Engine:
         ) from error
     except (ArgumentError, NoSuchModuleError) as error:
         raise InputError(f"database {_shown(place)} cannot be opened: {error}") from error
+    except ValueError as error:  # its text may hold the password
+        raise InputError(
+            "the database URL cannot be read: write postgresql+psycopg://USER:PASSWORD@HOST:PORT/NAME, with "
+            "%40 for @, %2F for / and %5B for [ in the password"
+        ) from error
     if engine.dialect.name == "sqlite":
         _whole_sqlite_transactions(engine)
     elif engine.dialect.name == "postgresql":
@@ -132,7 +137,7 @@ def _shown(place: str) -> str:
     """A database's name for a message: without its password."""
     try:
         return make_url(database_url(place)).render_as_string(hide_password=True)
-    except ArgumentError:
+    except (ArgumentError, ValueError):
         return "as named"
 
 

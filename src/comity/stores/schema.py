@@ -10,7 +10,18 @@ import json
 import zlib
 from typing import Any
 
-from sqlalchemy import Column, Float, ForeignKey, Integer, LargeBinary, MetaData, String, Table, Text
+from sqlalchemy import (
+    BigInteger,
+    Column,
+    Float,
+    ForeignKey,
+    Integer,
+    LargeBinary,
+    MetaData,
+    String,
+    Table,
+    Text,
+)
 from sqlalchemy.engine import Dialect
 from sqlalchemy.types import TypeDecorator
 
@@ -94,6 +105,18 @@ postings = Table(
     Column("account", String(200), nullable=False, index=True),
     Column("amount", String(60), nullable=False),
     Column("currency", String(3), nullable=False),
+)
+
+#: At most one row: at the machine's time ``machine_ns`` it was ``programme_ns`` for the programme (TAI).
+programme_clock = Table(
+    "programme_clock",
+    metadata,
+    Column("id", Integer, primary_key=True, autoincrement=False),
+    Column("programme", String(200), nullable=False),
+    Column("machine_ns", BigInteger, nullable=False),
+    Column("programme_ns", BigInteger, nullable=False),
+    Column("speed", Float, nullable=False),
+    Column("seen_ns", BigInteger, nullable=False),
 )
 
 counters = Table(

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Mapping
 from types import TracebackType
 from typing import Any, Generic, Self, TypeVar
 
-from sqlalchemy import ColumnElement, Connection, Engine, Table, insert, select, update
+from sqlalchemy import ColumnElement, Connection, Engine, Table, delete, insert, select, update
 
 from comity.commerce import Billing, Ledger, Quote, Transaction
 from comity.core import InputError, StateError, UnknownIdError, decode, encode
@@ -274,7 +274,7 @@ class SqlUnitOfWork:
         table = schema.programmes
         row = self._connection.execute(select(table).order_by(table.c.seq.desc()).limit(1)).first()
         if row is None:
-            raise StateError("no programme yet: name one with --programme, e.g. --programme joint-eo")
+            raise StateError("no programme yet: name one by --programme or 'comity programme use FILE'")
         key = f"{row.seq}"
         if key not in self._cache:
             elements = [decode(MeanElements, item) for item in row.elements]
@@ -299,9 +299,10 @@ class SqlUnitOfWork:
     def post(self, ledger: Ledger) -> None:
         """Store the transactions of ``ledger`` that are not stored yet, and their postings."""
         table = schema.transactions
-        known = set(self._connection.scalars(select(table.c.id)))
         for entry in ledger:
-            if entry.id in known:
+            known = self._connection.scalar(select(table.c.body).where(table.c.id == entry.id))
+            if known is not None:
+                Ledger([decode(Transaction, known), entry])  # refuses another one of its id
                 continue
             self._connection.execute(
                 insert(table).values(
@@ -365,6 +366,23 @@ class SqlStore:
     def begin_jobs(self) -> SqlJobTransaction:
         """A new transaction on the queue alone."""
         return SqlJobTransaction(locking_rows(self._engine))
+
+    def prune_matches(self, most: int) -> int:
+        """Forget all but the newest ``most`` matches of each saved search; how many."""
+        table = schema.matches
+        gone = 0
+        with transaction(self._engine) as connection:
+            for search in list(connection.scalars(select(table.c.search).distinct())):
+                own = table.c.search == search
+                newest = select(table.c.seq).where(own).order_by(table.c.seq.desc())
+                last = connection.scalar(newest.offset(most).limit(1))
+                if last is not None:
+                    gone += connection.execute(delete(table).where(own, table.c.seq <= last)).rowcount
+        return gone
+
+    def read_jobs(self) -> SqlJobTransaction:
+        """One moment of the queue, to be read only: it waits for no other transaction."""
+        return SqlJobTransaction(reading(self._engine))
 
     def last_event(self) -> int:
         """Number of the newest event, without waiting for any transaction."""

@@ -73,3 +73,13 @@ def test_a_rebuild_that_fails_leaves_the_index_as_it_was(store: MemoryStore, tmp
     with pytest.raises(InputError, match=r"a1\.json"):
         rebuild_index(store, tmp_path)
     assert [one.item.id for one in store.archive.search(Search(owner=None)).items] == ["a1"]
+
+
+def test_a_delivery_reads_only_what_is_new(store: MemoryStore, tmp_path: Path) -> None:
+    with store.begin() as work:
+        assert index_deliveries(work, tmp_path, []) == 1
+        (tmp_path / "stac" / "a1.json").unlink()  # whoever read it again would say that it is missing
+        work.items.put(replace(work.items.get("item-a1"), id="item-a2", path="stac/a2.json"))
+        write(tmp_path / "stac" / "a2.json", "a2", 3.0)
+        assert index_deliveries(work, tmp_path, []) == 1
+        assert index_deliveries(work, tmp_path, []) == 0

@@ -218,8 +218,10 @@ def test_an_order_of_the_archive_goes_the_road_of_every_order(client, token, app
         mine["properties"]["comity:order"] == order["id"] and mine["properties"]["comity:state"] == "offered"
     )
     assert shape(mine["geometry"]).difference(box(42.5199, 11.4199, 42.5301, 11.4301)).is_empty
+    (told,) = client.get("/items", headers=me).json()["items"]
+    assert client.get(told["item"], headers=me).json()["id"] == mine["id"], "where its Item is"
     for secret in (MARK, "order-t", "plan-0001", "dj-environment"):
-        assert secret not in json.dumps(mine), secret
+        assert secret not in json.dumps([mine, told]), secret
     judge_items(taken.store, offered_items(taken.store, order=order["id"]), now=taken.now())
     with taken.store.read() as work:
         assert work.orders.get(order["id"]).status == "completed"

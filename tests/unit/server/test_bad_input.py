@@ -140,6 +140,12 @@ BAD = {
         {"geometry": {"type": "Point", "coordinates": [0, 91]}}, "body.geometry.coordinates", None
     ),
     "50 years": ({"datetime": "2024-09-22T12:00:00Z/2074-09-22T12:00:00Z"}, "body.datetime", "days"),
+    "a continent": (
+        {"geometry": {"type": "Polygon", "coordinates": [ring((0, 0), (30, 0), (30, 30), (0, 30))]}},
+        "body.geometry",
+        "00000",
+    ),
+    "finer than any": ({"filter": {"op": "<=", "args": [{"property": "gsd"}, 0.01]}}, "body.filter.gsd", "."),
     "over": ({"datetime": "1974-09-22T12:00:00Z/1975-09-22T12:00:00Z"}, "body.datetime", None),
     "unknown property": (
         {"filter": {"op": "<=", "args": [{"property": "colour"}, 1]}}, "body.filter", "eo:cloud_cover"
@@ -166,6 +172,8 @@ def test_a_bad_wish_names_field_value_and_limit(world: World, what: str) -> None
         assert answer.status_code == 400 and answer.json()["errors"][0]["field"] == "body", raw
     unknown = world.client.post(f"/stapi/products/none/{what}", json=good, headers=world.tokens["customer"])
     assert unknown.status_code == 404 and "'none'" in unknown.json()["detail"]
+    (entry,) = unknown.json()["errors"]
+    assert entry["field"] == "path.product_id" and entry["value"] == "none"
     assert world.state() == before
 
 
@@ -216,6 +224,9 @@ def test_a_quote_that_has_expired_or_whose_partners_withdrew_orders_nothing(worl
         answer = world.client.post("/stapi/products/hr-scene/orders", json=order, headers=headers)
         assert answer.status_code == 409, answer.text
         assert quote["id"] in answer.json()["detail"]
+        (entry,) = answer.json()["errors"]
+        assert entry["field"] == "body.order_parameters.quote" and entry["value"] == quote["id"]
+        assert entry.get("limit") in (None, quote["valid_until"])
         assert world.state() == state
         return str(answer.json()["detail"])
 
@@ -231,6 +242,58 @@ def test_a_quote_that_has_expired_or_whose_partners_withdrew_orders_nothing(worl
     operator.programmes.forget()
     placed = world.client.post("/stapi/products/hr-scene/orders", json=order, headers=headers)
     assert placed.status_code == 201, "else the quote was refused for another reason"
+
+
+@pytest.mark.parametrize("what", ["opportunities", "later", "quotes", "orders"])
+@pytest.mark.parametrize(
+    "when",
+    [
+        "2025-09-01T00:00:00Z/2025-09-08T00:00:00Z",
+        "2090-01-01T00:00:00Z/..",
+        "9999-12-31T00:00:00Z/..",
+        "9999-12-31T23:59:59-12:00/..",
+    ],
+    ids=["decayed by then", "no Earth orientation", "the end of the calendar", "beyond it"],
+)
+def test_what_is_too_far_ahead_is_told_of_datetime(world: World, what: str, when: str) -> None:
+    before = world.state()
+    headers = {**world.tokens["customer"], **({"Prefer": "respond-async"} if what == "later" else {})}
+    address = f"/stapi/products/hr-scene/{'opportunities' if what == 'later' else what}"
+    wish = {"datetime": when, "geometry": PLACE}
+    answer = world.client.post(address, json=wish, headers=headers)
+    assert answer.status_code == 400, answer.text
+    (entry,) = answer.json()["errors"]
+    assert entry["field"] == "body.datetime" and entry["value"] == when
+    seen = world.client.get("/operator/timeline", params={"datetime": when}, headers=world.tokens["partner"])
+    assert seen.status_code in (200, 400), seen.text
+    assert world.state() == before
+
+
+def test_a_body_that_is_not_what_it_should_be_is_told_in_words_of_json(world: World) -> None:
+    headers = world.tokens["customer"]
+    for content, type_, field, said in (
+        (b'{"datetime": 1,}', "application/json", "body", "no JSON"),
+        (b'{"datetime": "x"}', "application/x-www-form-urlencoded", "body", "Content-Type: application/json"),
+        (b"[1]", "application/json", "body", "must be a JSON object"),
+        (b'{"colour": 1}', "application/json", "body.colour", "not known here"),
+        (b"{}", "application/json", "body.datetime", "is required"),
+    ):
+        answer = world.client.post(
+            "/stapi/products/hr-scene/orders", content=content, headers={**headers, "Content-Type": type_}
+        )
+        errors = answer.json()["errors"]
+        assert answer.status_code == 400 and any(
+            entry["field"] == field and said in entry["detail"] for entry in errors
+        ), answer.text
+        assert not any(word in answer.text for word in ("dict", "list of", "bytes of")), answer.text
+    other = world.client.post("/jobs", json={"kind": "frob"}, headers=headers).json()["errors"][0]
+    assert other["field"] == "body.kind" and other["value"] == "frob" and "plan" in other["limit"]
+    south = {"datetime": SPAN, "geometry": {"type": "Point", "coordinates": [0, 91]}}
+    shown = world.client.post("/stapi/products/hr-scene/orders", json=south, headers=headers)
+    assert shown.json()["errors"][0]["value"] == [0, 91]
+    webhook = {"url": "https://example.com/", "events": ["plan.made"]}
+    wrong = world.client.post("/webhooks", json=webhook, headers=headers).json()["errors"][0]
+    assert wrong["field"] == "body.events" and wrong["value"] == "plan.made"
 
 
 def without(programme: Programme, owners: str) -> Programme:

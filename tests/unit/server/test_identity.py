@@ -152,17 +152,22 @@ def test_secrets_and_passwords_become_tokens(client, token) -> None:
     login = {"grant_type": "password", "username": "wang@cnsa", "password": "twelve letters"}
     assert client.post("/auth/token", data=login).status_code == 200
     bad = (
-        {**form, "client_secret": "x"},
-        {**form, "client_id": "wang@cnsa", "client_secret": "twelve letters"},
-        {**login, "password": "twelve Letters"},
-        {**login, "username": "nobody"},
-        {**login, "username": "' OR 1=1 --"},
+        ({**form, "client_secret": "x"}, 401, "invalid_client"),
+        ({**form, "client_id": "wang@cnsa", "client_secret": "twelve letters"}, 401, "invalid_client"),
+        ({**login, "password": "twelve Letters"}, 400, "invalid_grant"),
+        ({**login, "username": "nobody"}, 400, "invalid_grant"),
+        ({**login, "username": "' OR 1=1 --"}, 400, "invalid_grant"),
+        ({**form, "scope": "audit:read"}, 400, "invalid_scope"),
+        ({"grant_type": "password"}, 400, "invalid_request"),
+        ({}, 400, "invalid_request"),
+        ({"grant_type": "implicit"}, 400, "unsupported_grant_type"),
     )
-    for each in bad:
-        assert client.post("/auth/token", data=each).status_code == 401
-    assert client.post("/auth/token", data={**form, "scope": "audit:read"}).status_code == 400
-    assert client.post("/auth/token", data={"grant_type": "password"}).status_code == 400
-    assert client.post("/auth/token", data={"grant_type": "implicit"}).status_code == 400
+    for each, status, error in bad:  # RFC 6749 §5.2
+        answer = client.post("/auth/token", data=each)
+        assert (answer.status_code, answer.json()["error"]) == (status, error), each
+    wrong = client.post("/auth/token", data={"grant_type": "client_credentials"}, auth=(made["id"], "x"))
+    assert (wrong.status_code, wrong.json()["error"]) == (401, "invalid_client")
+    assert wrong.headers["www-authenticate"].startswith("Basic ")
     log = client.get("/operator/audit", headers=token["operator"]).text
     assert "twelve letters" not in log and '"LOGIN"' in log
 

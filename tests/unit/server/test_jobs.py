@@ -77,16 +77,16 @@ def test_a_worker_that_dies_with_its_plan_made_does_not_plan_twice(
         assert len(work.plans.all()) == 1
 
 
-def test_nothing_to_plan_is_a_dead_letter_at_once_with_its_reason(client, token, worker) -> None:
+def test_nothing_to_plan_is_no_failure_and_says_so(client, token, worker) -> None:
     job = client.post("/jobs", json=PLAN, headers=token["planner"]).json()
     worker.run_all()
-    (dead,) = client.get("/jobs?state=failed", headers=token["operator"]).json()["jobs"]
-    assert (dead["id"], dead["runs"]) == (job["id"], 1)
-    assert "order a quote first" in dead["error"]
+    done = client.get(f"/jobs/{job['id']}", headers=token["planner"]).json()
+    assert (done["state"], done["runs"], done["error"]) == ("done", 1, "")
+    assert done["result"]["plan"] is None and "order a quote first" in done["result"]["detail"]
     figures = client.get("/metrics", headers=token["operator"]).text
-    assert 'comity_jobs{kind="plan",state="failed"} 1.0' in figures
-    again = client.post(f"/jobs/{job['id']}/retry", headers=token["planner"])
-    assert again.json()["state"] == "queued"
+    assert 'comity_jobs{kind="plan",state="failed"}' not in figures.replace('"} 0.0', "")
+    refused = client.post("/operator/plans", headers=token["planner"])
+    assert refused.status_code in (202, 409)
 
 
 def test_a_job_is_watched_to_its_end(client, token, worker, ordered) -> None:

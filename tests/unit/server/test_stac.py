@@ -206,6 +206,11 @@ def test_files_are_read_once_accepted_and_only_those_of_the_item(
     assert item["properties"]["comity:state"] == "accepted"
     data = client.get(item["assets"]["image"]["href"], headers=mine | {"Range": "bytes=0-3"})
     assert (data.status_code, data.content[:2]) == (206, b"II")
+    for range, status in (("bytes=x", 400), ("bytes=999999999-", 416)):
+        bad = client.get(item["assets"]["image"]["href"], headers=mine | {"Range": range})
+        assert (bad.status_code, bad.headers["content-type"]) == (status, "application/problem+json")
+        assert bad.json()["errors"][0]["value"] == range
+        assert ("content-range" in bad.headers) == (status == 416)
     assert client.get(f"{here}/item-0/assets/secret", headers=mine).status_code == 404
     assert client.get(f"{here}/item-0/assets/none", headers=mine).status_code == 404
     offered = client.get(f"{here}/item-4", headers=mine).json()
@@ -229,7 +234,10 @@ def test_previews_and_tiles_are_pictures(client: TestClient, archive: Operator, 
     assert client.get(f"{here}/tiles/8/0/0.png", headers=mine).status_code == 404
     wrong = client.get(f"{here}/preview.png?bands=purple", headers=mine)
     assert wrong.status_code == 400
-    assert str(archive.delivery) not in wrong.text
+    assert str(archive.delivery) not in wrong.text and "/" not in wrong.json()["detail"]
+    assert wrong.json()["errors"][0]["field"] == "query.bands"
+    beside = client.get(f"{here}/tiles/5/32/0.png", headers=mine).json()["errors"][0]
+    assert (beside["field"], beside["value"], beside["limit"]) == ("path.x", 32, 31)
     assert "{z}/{x}/{y}" in client.get(f"{here}/tilejson.json", headers=mine).json()["tiles"][0]
 
 

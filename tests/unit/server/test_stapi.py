@@ -10,6 +10,8 @@ import stapi_pydantic as stapi
 from fastapi import FastAPI
 from fastapi.testclient import TestClient
 
+from comity.server.stapi.paging import token as token_of
+
 Headers = dict[str, dict[str, str]]
 
 ROOT = "/stapi"
@@ -316,6 +318,12 @@ def test_orders_are_paged_both_ways_and_by_product(
     assert walked(f"{ROOT}/products/hr-scene/orders?limit=2", "next")[0] == [*newest[:4], first]
     assert walked(f"{ROOT}/products/hr-area/orders?limit=2", "next")[0] == ["x-0"]
     assert client.get(f"{ROOT}/orders?next=e30", headers=me).status_code == 400
+    for name in ("before", "after"):  # what another tenant has is told apart from what nobody has by no token
+        theirs, nobodys = (
+            client.get(f"{ROOT}/orders?next={token_of(**{name: id})}", headers=token["other_customer"])
+            for id in (first, "x-none")
+        )
+        assert theirs.status_code == nobodys.status_code == 400, theirs.text
 
 
 def test_what_the_licence_refuses_is_no_opportunity(client: TestClient, token: Headers, week: str) -> None:

@@ -14,6 +14,8 @@ from comity.operations import add_request, cancel_order, make_quote, place_order
 from comity.operations.worker import Worker
 from comity.server.identity import machine_now
 from comity.server.jobs import job_kinds
+from comity.stores import schema
+from comity.stores.database import transaction
 from unit.stores.hook_site import Site, receiving
 
 PROGRAMME = load_programme("joint-eo")
@@ -179,3 +181,32 @@ def test_a_bucket_tells_no_secret_and_its_refusal_is_in_the_job(client, token, a
     assert client.delete(f"/buckets/{id}", headers=token["customer"]).status_code == 204
     with app.state.operator.sql.begin() as work:
         assert work.buckets.get(id).secret_access_key == ""
+
+
+def test_what_was_kept_before_a_server_was_killed_is_not_kept_twice(client, token, operator, site) -> None:
+    """The key's answer is gone, as when the server died before it could keep it."""
+    bucket = {
+        "place": "s3://dj-environment",
+        "endpoint": "https://127.0.0.1:9000",
+        "access_key_id": "a",
+        "secret_access_key": "s",
+    }
+    for path, body in (
+        ("/webhooks", {"url": local(site)}),
+        ("/buckets", bucket),
+        ("/stac/saved-searches", {"search": {"bbox": [42, 10, 44, 13]}}),
+    ):
+        headers = {**token["customer"], "Idempotency-Key": f"again {path}".replace(" ", "-")}
+        told = []
+        for _ in range(2):
+            made = client.post(path, json=body, headers=headers)
+            assert made.status_code == 201 and "Idempotency-Replayed" not in made.headers, made.text
+            told.append(made.json())
+            with transaction(operator.sql.engine) as connection:
+                connection.execute(schema.idempotency.delete())
+        assert told[0] == told[1], path
+        kept = client.get(path, headers=headers).json()
+        assert len(kept[path.split("/")[-1].replace("-", "_")]) == 1
+        gone = client.delete(f"{path}/{told[0]['id']}", headers=token["customer"])
+        assert gone.status_code == 204
+        assert client.post(path, json=body, headers=headers).json()["id"] != told[0]["id"]

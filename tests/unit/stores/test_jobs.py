@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import random
 import signal
@@ -133,17 +134,20 @@ def test_a_failed_job_comes_back_later_each_time_and_ends_among_the_dead_letters
 
 @stores
 def test_bad_input_is_not_tried_again_and_a_busy_other_side_is_given_its_time(store) -> None:
-    errors = [InputError("never good"), RetryLaterError("come back", 77.0)]
+    full = InputError("cannot write x.tif: No space left on device")
+    full.__cause__ = OSError(errno.ENOSPC, "No space left on device")
+    errors = [InputError("never good"), RetryLaterError("come back", 77.0), full]
 
     def fail(run):
         raise errors[run.job.payload["n"]]
 
-    jobs = add(store, 2)
+    jobs = add(store, 3)
     Worker(store, {"work": Kind(name="work", handler=fail)}, clock=FixedClock(NOW)).run_all()
-    never, later = (get(store, job.id) for job in jobs)
+    never, later, disk = (get(store, job.id) for job in jobs)
     assert (never.state, never.runs) == ("failed", 1)
     assert later.state == "queued"
     assert later.due - NOW == pytest.approx(77.0)
+    assert (disk.state, disk.due - NOW) == ("queued", pytest.approx(300.0))  # a full disk is no bad input
 
 
 @stores

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import sqlite3
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from decimal import Decimal
 from pathlib import Path
 
 import pytest
@@ -11,7 +13,8 @@ import sqlalchemy as sa
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 
-from comity.core import InputError, Interval, StateError, UnknownIdError
+from comity.commerce import Ledger, Transaction, credit, debit
+from comity.core import InputError, Interval, Money, StateError, UnknownIdError
 from comity.fleet import load_programme, point_target
 from comity.operations import (
     MemoryStore,
@@ -22,7 +25,11 @@ from comity.operations import (
     make_quote,
     place_order,
     read_account,
+    settle,
 )
+from comity.operations.memory_jobs import MemoryJobStore
+from comity.operations.oversight import Verdict, withhold
+from comity.operations.saved_searches import SearchMatch
 from comity.planning import GreedySolver
 from comity.stores import SqlStore
 from comity.stores.database import open_engine
@@ -167,3 +174,81 @@ def test_two_processes_at_once_never_give_the_same_id(database_url: str) -> None
     for store in stores:
         store.close()
     assert len(set(ids)) == 40
+
+
+@pytest.mark.parametrize("kind", ["memory", "sql"])
+def test_two_settlements_of_one_instant_both_count(kind: str, database_url: str) -> None:
+    store = MemoryStore() if kind == "memory" else SqlStore(database_url)
+    with store.begin() as work:
+        work.set_programme(PROGRAMME)
+
+    def earn(id: str) -> Transaction:
+        euros = Money(Decimal("100.00"), PROGRAMME.currency)
+        made = Transaction(
+            id=id, at=NOW, kind="split", reference=id, memo="",
+            postings=(debit("revenue:order-0001", euros), credit("pool", euros)),
+        )  # fmt: skip
+        with store.begin() as work:
+            work.post(Ledger([made]))
+        return made
+
+    runs = []
+    for id in ("first", "second"):
+        earned = earn(id)
+        runs.append(settle(store, now=NOW).run)
+        with store.read() as work:
+            assert not work.ledger().balance("pool", PROGRAMME.currency).amount
+    assert runs == [f"settlement-{NOW.iso(0)}", f"settlement-{NOW.iso(0)}/2"]
+    with store.read() as work:
+        booked = len(work.ledger())
+    settle(store, now=NOW)
+    earn("second")
+    with pytest.raises(StateError, match="already booked"), store.begin() as work:
+        work.post(Ledger([replace(earned, memo="another")]))
+    with store.read() as work:
+        assert len(work.ledger()) == booked, "again nothing"
+    if isinstance(store, SqlStore):
+        store.close()
+
+
+def test_memory_tells_partners_what_the_database_tells_them(database_url: str) -> None:
+    told = []
+    for store in (MemoryJobStore(), SqlStore(database_url)):
+        walk_to_execution(store)
+        with store.begin() as work:
+            flown = work.plans.all()[0].id
+            work.verdicts.put(
+                Verdict(id="verdict-0001", plan=flown, decision="approved", by="t", reason="", at=NOW)
+            )
+            euros = Money(Decimal("5.00"), PROGRAMME.currency)
+            postings = (debit("pool", euros), credit(f"partner:{PROGRAMME.partners[0].id}", euros, "share"))
+            entry = Transaction(id="t", at=NOW, kind="pool", reference="t", postings=postings, memo="")
+            work.post(Ledger([entry]))
+        with pytest.raises(RuntimeError), store.begin() as work:
+            work.post(Ledger([replace(entry, id="t-2")]))
+            raise RuntimeError
+        withheld = {"partner": "sputnix", "kind": "spacecraft", "asset": "zorkiy-2m-1", "reason": "own"}
+        withhold(store, interval=Interval(NOW, NOW + 600), now=NOW, by="t", id="withheld-a", **withheld)
+        with store.read() as work:
+            told.append([event for _, event in work.events.after(0)])
+        if isinstance(store, SqlStore):
+            store.close()
+    assert told[0] == told[1]
+    assert {"plan.made", "statement.entry", "asset.withheld"} <= {event.kind for event in told[0]}
+
+
+def test_only_the_newest_matches_of_each_search_are_kept(database_url: str) -> None:
+    store = SqlStore(database_url)
+    with store.begin() as work:
+        for search in ("saved-search-a", "saved-search-b"):
+            for number in range(3):
+                work.matches.put(
+                    SearchMatch(
+                        id=f"{search}/{number}", search=search, tenant="t", shelf="delivered",
+                        collection="c", item=f"item-{number}", at=NOW,
+                    )
+                )  # fmt: skip
+    assert (store.prune_matches(2), store.prune_matches(2)) == (2, 0)
+    with store.read() as work:
+        assert [one.item for one in work.matches.page(9, search="saved-search-a")] == ["item-2", "item-1"]
+    store.close()

@@ -101,16 +101,18 @@ def whole(
     hint: FloatArray | None = None,
     seed: int = 0,
     over: Callable[[], bool] = _never,
+    sparse: bool = False,
 ) -> Answer:
     """The best whole-numbered solution found within ``nodes`` of the tree and ``limit_s`` seconds.
 
     Nothing, with an infinite bound, where every solver failed, and where ``over()``, which is asked often,
     came first. ``hint``: a solution to begin with. A solver that the time stops ends a little after
     ``limit_s``, so that the caller's clock too says that time, not ``nodes`` or ``gap``, made the answer.
+    ``sparse``: few of the columns are whole-numbered, so that a large program is a small one.
     """
     if limit_s is not None:
         limit_s += _BEYOND_S
-    if len(program.gain) <= SMALL:
+    if sparse or len(program.gain) <= SMALL:
         return _by_scip(program, limit_s, nodes, gap, hint, seed, over)
     until = math.inf if limit_s is None else time.monotonic() + limit_s
     model = program.model().SerializeToString()

@@ -224,10 +224,14 @@ class Part:
             self.least[coupling.charge & (coupling.satellite == s)] += dip
         self.least = np.minimum(self.least, coupling.high)
 
-    def solve(self, *, nodes: int, gap: float, seed: int, over: Callable[[], bool]) -> Answer:
-        """The best for this part."""
-        self.again = partial(self.solve, nodes=nodes, gap=gap, seed=seed, over=over)
-        return whole(self.program(), nodes=nodes, gap=gap, hint=self.hint(), seed=seed, over=over)
+    def solve(
+        self, *, nodes: int, gap: float, seed: int, over: Callable[[], bool], sparse: bool = False
+    ) -> Answer:
+        """The best for this part. ``sparse``: most of it is resources that hardly change."""
+        self.again = partial(self.solve, nodes=nodes, gap=gap, seed=seed, over=over, sparse=sparse)
+        return whole(
+            self.program(), nodes=nodes, gap=gap, hint=self.hint(), seed=seed, over=over, sparse=sparse
+        )
 
     def program(self) -> Program:
         """As it stands."""
@@ -258,3 +262,21 @@ class Part:
         self.search.extra[self.columns] = np.clip(
             x[n:], coupling.low[self.columns], coupling.high[self.columns]
         )
+
+
+def solve_anew(
+    search: Search,
+    group: IntArray,
+    denied: BoolArray | None,
+    *,
+    useful: BoolArray,
+    free: BoolArray,
+    portion: float,
+    nodes: int,
+    gap: float,
+    seed: int,
+    over: Callable[[], bool],
+) -> tuple[Part, Answer]:
+    """The best found for the plan of ``group``, all else being as it is."""
+    part = Part(search, group, useful, free, portion=portion, denied=denied)
+    return part, part.solve(nodes=nodes, gap=gap, seed=seed, over=over)

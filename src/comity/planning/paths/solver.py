@@ -1,15 +1,16 @@
 """From a problem to a plan with a proven bound: prices and plans take turns.
 
 Each step is a fixed amount of work: a round of the bound, whose shares make a plan; a batch of changes to
-two plans (in two threads); two groups of satellites planned anew as whole-number programs. What is done
-next depends on the problem and the seed alone, so that as many steps give the same plan again.
+two plans (in two threads); two groups of satellites planned anew as whole-number programs, or two large ones
+changed near the plan, where a linear program moves them. What is done next depends on the
+problem and the seed alone, so that as many steps give the same plan again.
 """
 
 from __future__ import annotations
 
 import math
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import replace
 from functools import partial
@@ -21,22 +22,24 @@ from comity.planning.paths.alone import Alone, turns_add_up
 from comity.planning.paths.bounding import BoundStep, bounds
 from comity.planning.paths.groups import related
 from comity.planning.paths.insertion.plan import InsertionPlan
-from comity.planning.paths.linear import Program, whole
+from comity.planning.paths.linear import Answer, Program, whole
 from comity.planning.paths.narrowing import beside, only
 from comity.planning.paths.problem import FloatArray, IntArray, PathProblem
+from comity.planning.paths.proximity import solve_near
 from comity.planning.paths.relaxation import BoolArray, Graph, Relaxation
 from comity.planning.paths.remote import Keeper, RemoteGraph
 from comity.planning.paths.resources import Coupling, couple
 from comity.planning.paths.result import PathPlan
-from comity.planning.paths.search import Part, Search
+from comity.planning.paths.search import Part, Search, solve_anew
 from comity.planning.paths.simulate import violations
 
-#: Changes of each kind in a batch, batches in the first cycle of cooling, steps beside a round of the bound.
-_MOVES, _CYCLE, _BESIDE = 2000, 12, 4
+#: Changes of each kind in a batch, batches in the first cycle of cooling and more in each later one, steps
+#: beside a round of the bound.
+_MOVES, _FIRST, _CYCLE, _BESIDE = 2000, 4, 12, 4
 #: Batches in the longest cycle; cycles without progress (part of the value) before the search ends.
 _LONGEST, _PATIENCE, _PROGRESS = 512, 6, 1e-5
 #: What groups planned anew must bring (part of the value) to come again at once.
-_GOOD = 3e-4
+_GOOD = 1e-4
 #: Heat at a cycle's start and end, slack of candidates, as parts of a node's mean value; span laid anew (s).
 _HOT, _COLD, _NEAR, _SPAN_S = 0.015, 0.002, 0.03, 400.0
 #: A share below this is none.
@@ -51,6 +54,9 @@ _WIDER = 0.01
 _SINGLE = 4000
 #: Of a group's program: nodes of the tree, relative gap (least, most, part of the plan's), batches as long.
 _TREE, _CLOSE, _WIDE, _PART_OF_GAP, _AS_LONG = 20, 2e-4, 4e-3, 0.4, 3
+#: Of many satellites changed near the plan: nodes in the linear program, about; slack of these and premium of
+#: the plan's (parts of a node's mean value), least and most; relative gap; batches as long.
+_BROAD, _NEARER, _PREMIUM, _FINE, _BROAD_AS_LONG = 5000, 0.01, (0.02, 0.05), 1e-4, 6
 _ROUNDING = 1e-9
 
 
@@ -138,7 +144,7 @@ class _Run:
         self.bound = float(best_of.sum())
         self.heard = self.bound
         self.steps, self.stopped = 0, "search ended"
-        self.length, self.place = _CYCLE, 0
+        self.length, self.place = _FIRST, 0
         self.history: list[tuple[float, float, float]] = []
         self.guide: BoundStep | None = None
         self.apart: Alone | None = None
@@ -284,11 +290,12 @@ class _Run:
             while self.place < self.length:
                 self.batch()
                 yield 1
-            gained = math.inf
-            while gained > _GOOD * self.value:
-                gained = -self.value
-                yield from self.groups()
-                gained += self.value
+            for sweep in (self.groups, self.broad):
+                gained = math.inf
+                while gained > _GOOD * self.value:
+                    gained = -self.value
+                    yield from sweep()
+                    gained += self.value
             failures = 0 if self.value > before * (1 + _PROGRESS) else failures + 1
 
     def guided(self, step: BoundStep) -> bool:
@@ -381,43 +388,76 @@ class _Run:
         return True
 
     def groups(self) -> Iterator[int]:
-        """Every satellite once in a group that is planned anew, two groups at a time."""
+        """Every satellite once in a group that is planned anew."""
+        gap = max(_CLOSE, min(_WIDE, _PART_OF_GAP * (self.bound - self.value) / self.bound))
+        yield from self.sweep(partial(solve_anew, gap=gap), _NEAR, _PART, self.problem.satellites, _AS_LONG)
+
+    def broad(self) -> Iterator[int]:
+        """Every satellite once in a large group that is changed near the plan."""
+        premium = self.worth * float(self.rng.uniform(*_PREMIUM))
+        change = partial(solve_near, gap=_FINE, premium=premium)
+        yield from self.sweep(change, _NEARER, _BROAD, -(-self.problem.satellites // 2), _BROAD_AS_LONG)
+
+    def sweep(
+        self,
+        change: Callable[..., tuple[Part, Answer] | None],
+        slack: float,
+        nodes: int,
+        most: int,
+        long: int,
+    ) -> Iterator[int]:
+        """``change`` the plan of every satellite once, two groups at a time, of about so many ``nodes``.
+
+        ``slack``: of these, over a node's worth; ``most``: satellites of a group; ``long``: in batches.
+        """
         assert self.guide is not None
         problem, search, guide = self.problem, self.search, self.guide
-        useful = (guide.slack <= _NEAR * self.worth) | (guide.shares > _SHARED)
+        useful = (guide.slack <= slack * self.worth) | (guide.shares > _SHARED)
         near = np.flatnonzero(useful)
-        size = max(2, min(problem.satellites, round(_PART * problem.satellites / max(1, len(near)))))
+        size = max(2, min(most, round(nodes * problem.satellites / max(1, len(near)))))
         waiting = self.rng.permutation(problem.satellites)
         while len(waiting):
+            self.work.restore(self.best)
+            search.read(self.work)
             pair = []
             for _ in range(2):
                 if len(waiting):
                     group = related(self.work, waiting, near, size, self.rng)
                     waiting = waiting[~np.isin(waiting, group)]
                     pair.append(group)
-            self.work.restore(self.best)
-            search.read(self.work)
-            free = ~self.work.state.frozen
-            nearest = np.full((2, problem.requests), np.inf)
-            for k, group in enumerate(pair):
-                own = near[np.isin(problem.satellite[near], group)]
-                np.minimum.at(nearest[k], problem.request[own], guide.slack[own])
-            ours = nearest[0] <= nearest[1]
-            parts = [
-                Part(search, group, useful, free, portion=1.0 / len(pair), denied=denied)
-                for group, denied in zip(pair, (~ours, ours) if len(pair) > 1 else (None,), strict=True)
-            ]
-            gap = max(_CLOSE, min(_WIDE, _PART_OF_GAP * (self.bound - self.value) / self.bound))
-            solve = partial(Part.solve, nodes=_TREE, gap=gap, seed=self.seed + self.steps, over=self.late)
-            answers = [*map(solve, parts)] if self.pair is None else [*self.pair.map(solve, parts)]
+            change_of = partial(
+                change,
+                search,
+                useful=useful,
+                free=~self.work.state.frozen,
+                portion=1.0 / len(pair),
+                nodes=_TREE,
+                seed=self.seed + self.steps,
+                over=self.late,
+            )
+            denied = self.apart_of(pair, near)
+            answers = [*(map if self.pair is None else self.pair.map)(change_of, pair, denied)]
             if self.late():
-                yield _AS_LONG
+                yield long
                 return
-            gained = sum(search.accept(part, answer) for part, answer in zip(parts, answers, strict=True))
+            gained = sum(search.accept(*answer) for answer in answers if answer is not None)
             if gained > 0 and search.write(self.work):
                 self.note()
             self.steps += 1
-            yield _AS_LONG
+            yield long
+
+    def apart_of(self, pair: list[IntArray], near: IntArray) -> list[BoolArray | None]:
+        """Requests that each of two groups leaves to the other: where one has a node of less slack."""
+        assert self.guide is not None
+        if len(pair) < 2:
+            return [None]
+        problem, slack = self.problem, self.guide.slack
+        nearest = np.full((2, problem.requests), np.inf)
+        for k, group in enumerate(pair):
+            own = near[np.isin(problem.satellite[near], group)]
+            np.minimum.at(nearest[k], problem.request[own], slack[own])
+        ours = nearest[0] <= nearest[1]
+        return [~ours, ours]
 
     def plan(self, left: IntArray) -> PathPlan:
         """What there is."""

@@ -20,8 +20,11 @@ from comity.server.identity.service import Token, machine_now
 from comity.server.limits import RateLimit
 from comity.server.operator import Operator
 from comity.server.problems import (
+    TOKEN_PATH,
+    BadClientError,
     FieldError,
     ForbiddenError,
+    TokenRefusedError,
     UnauthenticatedError,
     responses,
 )
@@ -99,7 +102,7 @@ def router(operator: Operator, settings: Settings) -> APIRouter:
     hashing = asyncio.Semaphore(_HASHED_AT_ONCE)
 
     @routes.post(
-        "/auth/token",
+        TOKEN_PATH,
         summary="Trade a client's secret or a user's password for an access token",
         responses=responses(401),
         openapi_extra={"x-comity-keeps": False},
@@ -116,15 +119,19 @@ def router(operator: Operator, settings: Settings) -> APIRouter:
         scope: Annotated[str | None, Form(max_length=2000)] = None,
     ) -> TokenAnswer:
         address = request.scope["state"].get("address", "unknown")
+        basic = None
         if grant_type == "client_credentials":
-            name, secret = _basic(request) or (client_id, client_secret)
+            basic = _basic(request)
+            name, secret = basic or (client_id, client_secret)
         else:
             name, secret = username, password
         if not name or secret is None:
             needed = (
                 "client_id and client_secret" if grant_type == "client_credentials" else "username, password"
             )
-            raise FieldError(f"grant {grant_type} needs {needed}", field="body", limit=needed)
+            raise TokenRefusedError(
+                f"grant {grant_type} needs {needed}", oauth="invalid_request", field="body", limit=needed
+            )
         failed.check(address)
         logins.take(f"{address} {name[:200]}")
         trade = (
@@ -135,10 +142,12 @@ def router(operator: Operator, settings: Settings) -> APIRouter:
         try:
             async with hashing:
                 made: Token = await run_in_threadpool(trade, name, secret, scope)
-        except UnauthenticatedError:
+        except UnauthenticatedError as error:
             await run_in_threadpool(_logged_in, operator, request, name, 401)
             failed.take(address)
-            raise
+            if grant_type == "password":
+                raise TokenRefusedError(str(error), oauth="invalid_grant", field="body.password") from error
+            raise BadClientError(str(error), basic=basic is not None) from error
         await run_in_threadpool(_logged_in, operator, request, name, 200)
         response.headers["Pragma"] = "no-cache"
         return TokenAnswer(access_token=made.access_token, expires_in=made.expires_in, scope=made.scope)
@@ -222,7 +231,7 @@ def _basic(request: Request) -> tuple[str, str] | None:
     try:
         name, _, secret = base64.b64decode(value, validate=True).decode().partition(":")
     except (binascii.Error, UnicodeDecodeError, ValueError) as error:
-        raise UnauthenticatedError("the Basic header cannot be read") from error
+        raise BadClientError("the Basic header cannot be read", basic=True) from error
     return unquote_plus(name), unquote_plus(secret)
 
 

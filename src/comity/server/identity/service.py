@@ -23,7 +23,7 @@ from comity.operations.identity import Credential, CredentialKind, CredentialSto
 from comity.server.identity.caller import OPERATOR_TENANT, ROLE_SCOPES, Caller
 from comity.server.identity.foreign import FetchDocument, ForeignTokens
 from comity.server.identity.tokens import MAX_TOKEN, TokenSigner
-from comity.server.problems import FieldError, ForbiddenError, UnauthenticatedError
+from comity.server.problems import FieldError, ForbiddenError, TokenRefusedError, UnauthenticatedError
 from comity.server.settings import Settings
 
 #: How an API key looks: cmk_ID_SECRET. The prefix lets scanners find leaked ones.
@@ -194,9 +194,9 @@ class Identity:
         """A token for a good credential, with all its scopes or fewer."""
         asked = credential.scopes if not scope else tuple(dict.fromkeys(scope.split()))
         if extra := [each for each in asked if each not in credential.scopes]:
-            raise FieldError(
-                f"scope {extra[0]!r} is not of this credential", field="body.scope", value=extra[0],
-                limit=" ".join(credential.scopes),
+            raise TokenRefusedError(
+                f"scope {extra[0]!r} is not of this credential", oauth="invalid_scope", field="body.scope",
+                value=extra[0], limit=" ".join(credential.scopes),
             )  # fmt: skip
         claims = {
             "sub": credential.id,

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from comity.core import StateError
-from comity.operations import deliver, find_opportunities, make_plan, publish
+from comity.operations import deliver, find_opportunities, make_plan
 from comity.operations.archive_orders import deliver_archived
 from comity.operations.buckets import BucketOpener, send_item, verify_bucket
 from comity.operations.searches import run_search
@@ -17,7 +17,7 @@ from comity.operations.webhooks import (
     WebhookSender,
     call_webhook,
 )
-from comity.operations.worker import Kind, RefusedJobError, RetryLaterError, Run
+from comity.operations.worker import Kind, RetryLaterError, Run
 from comity.planning import Stop
 from comity.server.identity import machine_now
 from comity.server.jobs.standing import standing_kinds
@@ -61,11 +61,13 @@ def job_kinds(operator: Operator, sender: WebhookSender, opener: BucketOpener) -
                 now=operator.now(),
                 seed=payload["seed"],
                 stop=Stop(wall_s=payload["time_limit_s"]),
+                lead_s=operator.settings.plan_lead_s,
                 executor=operator.executor,
                 progress=run.progress,
             )
-        except StateError as error:
-            _still_something_to_plan(run, operator, error)
+        except StateError:
+            if nothing := _nothing_to_plan(run, operator):
+                return {"plan": None, "detail": nothing}
             raise  # the orders changed meanwhile: plan them as they are now
         return {"plan": record.id}
 
@@ -75,15 +77,12 @@ def job_kinds(operator: Operator, sender: WebhookSender, opener: BucketOpener) -
             operator.delivery,
             now=operator.now(),
             max_pixels=run.job.payload["max_pixels"],
+            bucket=operator.bucket,
             executor=operator.executor,
             progress=run.progress,
         )
-        result: dict[str, Any] = {"items": [item.id for item in items]}
-        catalogue = operator.delivery / "stac" / "catalog.json"
-        if operator.objects is not None and catalogue.is_file():
-            sent = publish(catalogue, operator.objects, executor=operator.executor, progress=run.progress)
-            result |= {"place": sent.place, "sent": sent.sent}
-        return result
+        place = {} if operator.bucket is None else {"place": operator.bucket.place}
+        return {"items": [item.id for item in items], **place}
 
     def archive(run: Run) -> Mapping[str, Any]:
         items = deliver_archived(
@@ -91,6 +90,7 @@ def job_kinds(operator: Operator, sender: WebhookSender, opener: BucketOpener) -
             operator.delivery,
             now=operator.now(),
             order=run.job.payload["order"],
+            bucket=operator.bucket,
             executor=operator.executor,
             progress=run.progress,
         )
@@ -108,7 +108,13 @@ def job_kinds(operator: Operator, sender: WebhookSender, opener: BucketOpener) -
     def bucket(run: Run) -> Mapping[str, Any]:
         job = run.job
         return send_item(
-            operator.sql, opener, operator.delivery, job.payload, tenant=job.tenant, progress=run.progress
+            operator.sql,
+            opener,
+            operator.delivery,
+            job.payload,
+            tenant=job.tenant,
+            products=operator.bucket,
+            progress=run.progress,
         )
 
     def verify(run: Run) -> Mapping[str, Any]:
@@ -132,9 +138,10 @@ def job_kinds(operator: Operator, sender: WebhookSender, opener: BucketOpener) -
     return {kind.name: kind for kind in kinds}
 
 
-def _still_something_to_plan(run: Run, operator: Operator, error: StateError) -> None:
-    """Raises :class:`RefusedJobError` where planning again would find nothing to plan again."""
+def _nothing_to_plan(run: Run, operator: Operator) -> str:
+    """Why there is nothing to plan, empty where there is something."""
     try:
-        read_situation(run.store, operator.now())
-    except StateError as same:
-        raise RefusedJobError(str(same)) from error
+        read_situation(run.store, operator.now(), lead_s=operator.settings.plan_lead_s)
+    except StateError as why:
+        return str(why)
+    return ""

@@ -98,13 +98,13 @@ def router(operator: Operator, settings: Settings, background: Background) -> AP
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-        app.state.metrics.registry.register(figures := JobFigures(operator.sql))
+        app.state.metrics.add(figures := JobFigures(operator.sql))
         background.start()
         try:
             yield
         finally:
             await run_sync(background.stop)
-            app.state.metrics.registry.unregister(figures)
+            app.state.metrics.remove(figures)
 
     routes = APIRouter(prefix="/jobs", tags=["Jobs"], lifespan=lifespan)
 
@@ -125,7 +125,7 @@ def router(operator: Operator, settings: Settings, background: Background) -> AP
         """Answers at once; `GET /jobs/{job_id}/events` tells how it goes on."""
         if isinstance(asked, OpportunitiesJob):
             require(caller, ("opportunities",))
-            with operator.store.begin() as work:
+            with operator.store.read() as work:
                 request_of(work, caller, asked.request)
         else:
             require(caller, ("plan:write",))
@@ -147,7 +147,7 @@ def router(operator: Operator, settings: Settings, background: Background) -> AP
         limit: Annotated[int, Query(ge=1, le=1000, description="Most entries of one page.")] = 100,
     ) -> JobsOut:
         """One's own; with the scope `jobs` everybody's. `state=failed` is the list of dead letters."""
-        with operator.sql.begin_jobs() as jobs:
+        with operator.sql.read_jobs() as jobs:
             if after is not None:
                 _seen(jobs.get(after), caller)
             found = jobs.list(tenant=_tenant(caller), kind=kind, state=state, after=after, limit=limit + 1)
@@ -158,7 +158,7 @@ def router(operator: Operator, settings: Settings, background: Background) -> AP
 
     @routes.get("/{job_id}", operation_id="getJob", summary="How a job stands")
     def one(operator: OperatorDep, caller: Anyone, job_id: str) -> JobOut:
-        with operator.sql.begin_jobs() as jobs:
+        with operator.sql.read_jobs() as jobs:
             return job_out(_seen(jobs.get(job_id), caller))
 
     @routes.post(
@@ -204,7 +204,7 @@ def router(operator: Operator, settings: Settings, background: Background) -> AP
         """A stream that was cut goes on where it was: browsers send `Last-Event-ID` themselves."""
 
         def look() -> Job:
-            with operator.sql.begin_jobs() as jobs:
+            with operator.sql.read_jobs() as jobs:
                 return _seen(jobs.get(job_id), caller)
 
         first = await run_sync(look)
@@ -252,7 +252,7 @@ async def wait(operator: Operator, job: Job, seconds: float) -> Job:
     """The job once it has ended, or as it is after so long."""
 
     def look() -> Job:
-        with operator.sql.begin_jobs() as jobs:
+        with operator.sql.read_jobs() as jobs:
             return jobs.get(job.id)
 
     until = time.monotonic() + seconds

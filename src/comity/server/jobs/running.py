@@ -28,6 +28,8 @@ from comity.stores import Guard, GuardedBuckets, HttpWebhooks, networks
 
 #: How long what was done or cancelled can still be asked about.
 KEPT_S = 30 * 86_400.0
+#: Matches of a saved search that can still be listed.
+MOST_MATCHES = 10_000
 #: How often subscriptions are looked through although nothing happened: another process may have changed one.
 _LOOK_S = 10.0
 #: How often old jobs are forgotten.
@@ -46,7 +48,7 @@ class JobFigures(Collector):
 
     def collect(self) -> Iterable[Metric]:
         """Jobs by kind and state; `failed` are the dead letters."""
-        with self._store.begin_jobs() as jobs:
+        with self._store.read_jobs() as jobs:
             counts = jobs.counts()
         found = GaugeMetricFamily("comity_jobs", "Background jobs.", labels=("kind", "state"))
         for (kind, state), number in sorted(counts.items()):
@@ -126,6 +128,7 @@ class Background:
             self._pruned = time.monotonic()
             with self._operator.sql.begin_jobs() as jobs:
                 jobs.prune(machine_now() + -KEPT_S)
+            self._operator.sql.prune_matches(MOST_MATCHES)
 
     def _look_at_archive(self) -> None:
         """List what has become for sale, and have delivered what was bought."""

@@ -202,7 +202,7 @@ def router(operator: Operator, settings: Settings) -> APIRouter:
     ) -> OrdersOut:
         staff(caller)
         equal = {k: v for k, v in (("customer", customer), ("status", status)) if v is not None}
-        with operator.store.begin() as work:
+        with operator.store.read() as work:
             found = work.orders.page(limit + 1, before=before, **equal)
         return OrdersOut(
             orders=[

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Annotated
 
 from fastapi import APIRouter
@@ -16,6 +17,9 @@ from comity.server.operator import Operator
 from comity.server.operator_api.assets import staff
 from comity.server.problems import responses
 from comity.server.settings import Settings
+
+#: Whose order it was, in the text of a split: no business of a partner's.
+_WHOSE = re.compile(r" of order \S+")
 
 
 class MoneyOut(BaseModel):
@@ -70,12 +74,12 @@ def router(operator: Operator, settings: Settings) -> APIRouter:
     def statements(
         operator: OperatorDep, caller: Annotated[Caller, scoped("statements:read")]
     ) -> StatementsOut:
-        with operator.store.begin() as work:
+        with operator.store.read() as work:
             programme, ledger = work.programme(), work.ledger()
         if caller.role != "partner":
             staff(caller)
         seen = [p for p in programme.partners if caller.sees_all or p.id == caller.tenant]
-        return StatementsOut(statements=[_told(statement(each, ledger)) for each in seen])
+        return StatementsOut(statements=[_told(statement(each, ledger), caller) for each in seen])
 
     @routes.post(
         "/settlements",
@@ -88,7 +92,7 @@ def router(operator: Operator, settings: Settings) -> APIRouter:
     ) -> SettlementOut:
         staff(caller)
         made = settle(operator.store, now=operator.now())
-        return SettlementOut(run=made.run, statements=[_told(each) for each in made.statements])
+        return SettlementOut(run=made.run, statements=[_told(each, caller) for each in made.statements])
 
     return routes
 
@@ -97,7 +101,7 @@ def _money(money: Money) -> MoneyOut:
     return MoneyOut(amount=str(money.amount), currency=money.currency)
 
 
-def _told(account: Statement) -> StatementOut:
+def _told(account: Statement, caller: Caller) -> StatementOut:
     return StatementOut(
         partner=account.partner,
         name=account.name,
@@ -111,7 +115,7 @@ def _told(account: Statement) -> StatementOut:
                 kind=line.kind,
                 reference=line.reference,
                 what=line.what,
-                text=line.text,
+                text=line.text if caller.sees_all else _WHOSE.sub("", line.text),
                 amount=_money(line.amount),
                 balance=_money(line.balance),
             )

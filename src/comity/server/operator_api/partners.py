@@ -16,13 +16,14 @@ from comity.server.problems import FieldError, ForbiddenError, in_field, respons
 from comity.server.settings import Settings
 
 Owner = Annotated[Caller, scoped("plan:veto")]
+_TOLD = "Customers whose orders it drops are told it, with the partner's name."
 
 
 class VetoIn(Wire):
     """Activities that a partner will not fly or receive."""
 
-    activities: list[str] = Field(min_length=1, max_length=500, examples=[["plan-0001/a-1"]])
-    reason: str = Field(min_length=1, max_length=1000, examples=["orbit manoeuvre"])
+    activities: list[str] = Field(min_length=1, max_length=500, examples=[["plan-0001-a001"]])
+    reason: str = Field(min_length=1, max_length=1000, description=_TOLD, examples=["orbit manoeuvre"])
 
 
 class WithheldIn(Wire):
@@ -33,7 +34,7 @@ class WithheldIn(Wire):
     datetime: str = Field(
         max_length=100, description="START/END.", examples=["2026-06-01T00:00:00Z/2026-06-01T06:00:00Z"]
     )
-    reason: str = Field(min_length=1, max_length=1000)
+    reason: str = Field(min_length=1, max_length=1000, description=_TOLD)
 
 
 class WithheldOut(BaseModel):
@@ -82,7 +83,7 @@ def router(operator: Operator, settings: Settings) -> APIRouter:
         caller: Annotated[Caller, scoped("plan:read")],
         lifted: Annotated[bool, Query(description="Also what was given back.")] = False,
     ) -> WithheldList:
-        with operator.store.begin() as work:
+        with operator.store.read() as work:
             found = work.withheld.all() if caller.sees_all else work.withheld.all(partner=_partner(caller))
         return WithheldList(withheld=[_told(each) for each in found if lifted or each.lifted is None])
 

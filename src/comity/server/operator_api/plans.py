@@ -176,6 +176,8 @@ def router(operator: Operator, settings: Settings) -> APIRouter:
             if wants_async(prefer):
                 place["Preference-Applied"] = "respond-async"
             return JSONResponse(job_out(job).model_dump(), 202, headers=place)
+        if result["plan"] is None:
+            raise StateError(result["detail"])
         made = await run_sync(lambda: _told(operator, result["plan"], reasons=True))
         place = {"Location": f"{settings.base_url}/operator/plans/{made.id}"}
         return JSONResponse(made.model_dump(), 201, headers=place)
@@ -347,7 +349,8 @@ def _interval(text: str | None, now: Epoch) -> Interval:
     last = None if end in ("", "..") else Epoch.from_iso(end)
     if first is None:
         first = (last or now) + -year_s
-    return Interval(first, last or max(first, now) + year_s)
+    # beyond the calendar's last day no time can be written
+    return Interval(first, min(last or max(first, now) + year_s, Epoch.from_iso("9999-12-31T23:59:59Z")))
 
 
 def _visible(programme: Programme, caller: Caller, activity: Activity) -> bool:

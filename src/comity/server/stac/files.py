@@ -5,12 +5,12 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path as FilePath
 from typing import Annotated, Any
-from urllib.parse import quote, unquote, urlencode, urlsplit
+from urllib.parse import urlencode
 
-from fastapi import APIRouter, Path, Query, Response
+from fastapi import APIRouter, Path, Query, Request, Response
 from fastapi.responses import FileResponse
+from starlette.datastructures import Headers
 
 from comity.core import InputError, UnknownIdError
 from comity.imagery.reading import (
@@ -25,12 +25,15 @@ from comity.imagery.reading import (
     tile,
 )
 from comity.operations.archive import FoundItem
+from comity.operations.product_bucket import FETCHED
+from comity.server.asgi import Message, Receive, Scope, Send
 from comity.server.dependencies import scoped
 from comity.server.identity.caller import Caller
 from comity.server.operator import Operator
-from comity.server.problems import ForbiddenError
+from comity.server.problems import FieldError, ForbiddenError, problem, request_id, shown
 from comity.server.stac.answers import answer
 from comity.server.stac.documents import Addresses, is_data
+from comity.server.stac.places import asset_path, item_path
 from comity.server.stac.views import owner_of, readable
 
 Reader = Annotated[Caller, scoped("archive:read")]
@@ -66,8 +69,9 @@ def router(operator: Operator, at: Addresses) -> APIRouter:
             raise UnknownIdError("asset", key)
         if is_data(one):
             found_item(caller, collection_id, item_id, whole=True)
-        path = local_file(operator.delivery, found, str(one["href"]))
-        return FileResponse(
+        checksum = str(one.get("file:checksum", ""))
+        path = asset_path(operator, found, str(one["href"]), checksum)
+        return _File(
             path, media_type=one.get("type"), filename=path.name, content_disposition_type="inline"
         )
 
@@ -81,8 +85,8 @@ def router(operator: Operator, at: Addresses) -> APIRouter:
         expression: Maths = None,
     ) -> Response:
         found = found_item(caller, collection_id, item_id, whole=False)
-        with _told(operator, found):
-            source = open_source(_json_file(operator, found))
+        with _told(operator, found, bands, expression):
+            source = open_source(item_path(operator, found))
             chosen = _choice(source, bands, expression)
             view = preview(source, bands=chosen, expression=expression, max_size=max_size)
             return _png(view, shades.ends(found, source, chosen, expression), expression)
@@ -99,8 +103,13 @@ def router(operator: Operator, at: Addresses) -> APIRouter:
         expression: Maths = None,
     ) -> Response:
         found = found_item(caller, collection_id, item_id, whole=True)
-        with _told(operator, found):
-            source = open_source(_json_file(operator, found))
+        for name, place in (("x", x), ("y", y)):
+            if place >= 2**z:
+                raise FieldError(
+                    f"zoom {z} has no tile {z}/{x}/{y}", field=f"path.{name}", value=place, limit=2**z - 1
+                )
+        with _told(operator, found, bands, expression):
+            source = open_source(item_path(operator, found))
             chosen = _choice(source, bands, expression)
             ends = shades.ends(found, source, chosen, expression)
             try:
@@ -134,18 +143,35 @@ def router(operator: Operator, at: Addresses) -> APIRouter:
     return routes
 
 
-def local_file(folder: FilePath, found: FoundItem, href: str) -> FilePath:
-    """The file of an asset, inside the delivery folder; :class:`UnknownIdError` where it is not there."""
-    parts = urlsplit(href)
-    root = folder.resolve()
-    path = (root / found.item.path).parent.joinpath(unquote(parts.path)).resolve()
-    if parts.scheme or parts.netloc or not path.is_relative_to(root) or not path.is_file():
-        raise UnknownIdError("file", quote(href))
-    return path
+class _File(FileResponse):
+    """A file; a range that cannot be read or is not in it is a problem like every other."""
 
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        refused: list[Message] = []
 
-def _json_file(operator: Operator, found: FoundItem) -> FilePath:
-    return local_file(operator.delivery, found, FilePath(found.item.path).name)
+        async def told(message: Message) -> None:
+            if message["type"] == "http.response.start" and message["status"] in (400, 416):
+                refused.append(message)
+            if not refused:
+                await send(message)
+
+        await super().__call__(scope, receive, told)
+        if refused:
+            await self._refusal(refused[0], Request(scope))(scope, receive, send)
+
+    def _refusal(self, start: Message, request: Request) -> Response:
+        given, length = Headers(raw=start["headers"]), FilePath(self.path).stat().st_size
+        beside = start["status"] == 416
+        detail = f"the file has {length:,} bytes" if beside else "it is not 'bytes=FIRST-LAST'"
+        error = {"field": "header.range", "detail": detail, "value": shown(request.headers.get("range"))}
+        return problem(
+            start["status"],
+            "Range not satisfiable" if beside else "Bad request",
+            f"the range cannot be given: {detail}",
+            instance=request_id(request),
+            errors=[{**error, "limit": length} if beside else error],
+            headers={"Content-Range": given["content-range"]} if "content-range" in given else None,
+        )
 
 
 def _choice(source: Source, bands: str | None, expression: str | None) -> tuple[str, ...] | None:
@@ -190,12 +216,16 @@ class _Shades:
 
 
 @contextmanager
-def _told(operator: Operator, found: FoundItem) -> Iterator[None]:
-    """Bad input is told without the places of files on this machine."""
+def _told(operator: Operator, found: FoundItem, bands: str | None, expression: str | None) -> Iterator[None]:
+    """What bands or maths are refused is told by their field, without the places of files on this machine."""
     try:
         yield
+    except FieldError:
+        raise
     except InputError as error:
         text = str(error)
-        for place in (operator.delivery.resolve(), operator.delivery):
-            text = text.replace(f"{place}/", "")
-        raise InputError(text) from error
+        for root in (operator.delivery.resolve(), operator.delivery):
+            for place in ((root / found.item.path).parent, root / FETCHED / found.item.digest, root):
+                text = text.replace(f"{place}/", "")
+        field, value = ("bands", bands) if expression is None else ("expression", expression)
+        raise FieldError(text, field=f"query.{field}", value=value) from error

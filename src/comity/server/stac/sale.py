@@ -22,6 +22,7 @@ from comity.server.identity.caller import Caller
 from comity.server.operator import Operator
 from comity.server.problems import FieldError, ForbiddenError, in_field, responses
 from comity.server.stac.files import Reader
+from comity.server.stac.places import within_reach
 from comity.server.stac.views import ForSale
 from comity.server.stapi import wire
 from comity.server.stapi.asking import customer_of
@@ -84,7 +85,9 @@ def router(operator: Operator, view: ForSale, stapi: Addresses) -> APIRouter:
     )
     def preview(collection_id: str, item_id: str, caller: Reader) -> Response:
         found = view.get(caller, collection_id, item_id)
-        source = open_source(browse_image(operator.store, operator.delivery, found))
+        with within_reach():
+            image = browse_image(operator.store, operator.delivery, found, bucket=operator.bucket)
+        source = open_source(image)
         view_of = small(source, bands=colour_bands(source), max_size=_PREVIEW_PX)
         return Response(picture(view_of, ends=stretch(view_of.values), ramp="grey"), media_type="image/png")
 
@@ -111,7 +114,7 @@ def router(operator: Operator, view: ForSale, stapi: Addresses) -> APIRouter:
         quote = quoted(caller, found, customer, operation, body.geometry if body else None)
         with operator.store.read() as work:
             request = work.requests.get(quote.request)
-            document = quote_document(quote, request, asked_of(work, request.id), stapi)
+            document = quote_document(quote, request, asked_of(work, request.id), stapi, operator.now())
         here = view.at("collections", collection_id, "items", item_id, "orders")
         order = link("create-order", here, GEOJSON, "Order it", method="POST", body={"quote": quote.id})
         document["links"] = [one for one in document["links"] if one["rel"] != "create-order"] + [order]

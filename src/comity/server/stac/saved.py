@@ -17,7 +17,7 @@ from comity.operations.saved_searches import (
     saved_search_of,
     saved_searches_of,
 )
-from comity.server.dependencies import Limit, Wire, scoped
+from comity.server.dependencies import Limit, OperationId, Wire, scoped
 from comity.server.identity.caller import Caller
 from comity.server.operator import Operator
 from comity.server.problems import ForbiddenError, responses
@@ -82,7 +82,7 @@ def router(operator: Operator, at: Addresses, for_sale: Addresses) -> APIRouter:
         status_code=201,
         responses=responses(400, 401, 403, 413, 429),
     )
-    def create(asked: SavedSearchIn, caller: Keeper) -> Response:
+    def create(asked: SavedSearchIn, operation: OperationId, caller: Keeper) -> Response:
         """Webhooks hear `search.match` of each item that comes from now on; `…/matches` lists them too."""
         tenant = _customer(caller)
         body = asked.search.model_dump(exclude_none=True)
@@ -95,6 +95,7 @@ def router(operator: Operator, at: Addresses, for_sale: Addresses) -> APIRouter:
             over=asked.over,
             body=body,
             now=operator.now(),
+            id=operation.replace("op-", "saved-search-", 1),
         )
         made = answer(told(saved), status=201)
         made.headers["Location"] = at("saved-searches", saved.id)

@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
 from comity.core import Epoch, InputError, UnknownIdError
 from comity.fleet import Customer, Product, Programme, Request, Target, targets_from_geojson
 from comity.operations import Asked, draft_request
+from comity.orbits import PropagationError
 from comity.server.identity.caller import OPERATOR_TENANT, Caller
 from comity.server.problems import FieldError, ForbiddenError
 from comity.server.stapi.documents import GEOMETRIES
-from comity.server.stapi.filters import Filter, read_filter
+from comity.server.stapi.filters import GSD, Filter, read_filter
 from comity.server.stapi.intervals import MAX_S, AskedInterval, read_interval
 from comity.server.stapi.products import queryables
+from comity.services.imaging import OutOfReachError
 
 #: More than this is refused: an order of a country has some hundred vertices, of a coast some thousand.
 MAX_VERTICES = 10_000
@@ -49,6 +52,21 @@ def customer_of(programme: Programme, caller: Caller, named: str | None) -> Cust
         raise FieldError(str(error), field="query.customer", value=named) from error
 
 
+@contextmanager
+def within_reach(wish: Wish) -> Iterator[None]:
+    """A time for which there is no position, or no orientation of the Earth, is told of ``datetime``."""
+    try:
+        yield
+    except FieldError:
+        raise
+    except (PropagationError, InputError) as error:
+        raise FieldError(
+            f"{wish.request.interval.end} is too far ahead: {error}",
+            field="body.datetime",
+            value=wish.asked.datetime,
+        ) from error
+
+
 def read_wish(
     programme: Programme,
     product: Product,
@@ -78,6 +96,11 @@ def read_wish(
             now=now,
             **limits.limits(),
         )
+    except OutOfReachError as error:
+        field = "body.geometry" if error.what == "area" else f"body.filter.{GSD}"
+        if error.what == "gsd" and limits.max_gsd_m is None:
+            field = "path.product_id"
+        raise FieldError(str(error), field=field, value=error.value, limit=error.limit) from error
     except InputError as error:
         raise FieldError(str(error), field="body") from error
     return Wish(

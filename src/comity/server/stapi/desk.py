@@ -7,16 +7,15 @@ from dataclasses import replace
 import numpy as np
 
 from comity.commerce import Quote
-from comity.core import UnknownIdError
+from comity.core import StateError, UnknownIdError
 from comity.fleet import Customer, Programme
 from comity.operations import Asked, Order, UnitOfWork, make_quote, place_order
-from comity.orbits import PropagationError
 from comity.server.dependencies import quote_of
 from comity.server.identity.caller import Caller
 from comity.server.operator import Operator
-from comity.server.problems import FieldError, UnprocessableError
+from comity.server.problems import FieldError, NotNowError, UnprocessableError
 from comity.server.stapi import wire
-from comity.server.stapi.asking import Wish, read_wish
+from comity.server.stapi.asking import Wish, read_wish, within_reach
 from comity.server.stapi.filters import LIMITS
 from comity.server.stapi.products import find_product
 from comity.services.imaging import suitable_instruments
@@ -61,21 +60,8 @@ class Desk:
                 value=str(body.filter),
                 limit=names,
             )
-        self._check_reach(programme, wish)
+        check_reach(self._operator, programme, wish)
         return wish
-
-    def _check_reach(self, programme: Programme, wish: Wish) -> None:
-        """Refuse, before anything is kept, an interval in which the elements give no position any more."""
-        trajectories = self._operator.fleet.trajectories(programme, self._operator.now())
-        for craft in {craft.id: craft for craft, _ in suitable_instruments(programme, wish.request)}.values():
-            try:
-                trajectories[craft.norad_id].itrf(wish.request.interval.end, np.zeros(1))
-            except PropagationError as error:
-                raise FieldError(
-                    f"{wish.request.interval.end} is too far ahead: {error}",
-                    field="body.datetime",
-                    value=wish.asked.datetime,
-                ) from error
 
     def quote(self, wish: Wish, operation: str) -> Quote:
         """The price of a wish, kept."""
@@ -110,7 +96,7 @@ class Desk:
     def order_quote(self, body: wire.OrderBody, product: str, caller: Caller, retried: bool) -> Order:
         """Order a quote that was asked for before; the body must say what it was made for."""
         quote_id = body.order_parameters.quote or ""
-        with self._operator.store.begin() as work:
+        with self._operator.store.read() as work:
             quote = quote_of(work, caller, quote_id)
             asked = asked_of(work, quote.request)
         said = {"datetime": body.datetime, "geometry": body.geometry, "filter": body.filter or None}
@@ -136,7 +122,13 @@ class Desk:
         check_price(quote, body.order_parameters.max_price)
         if not quote.orderable:
             raise UnprocessableError(f"{quote_id} offers nothing to order")
-        placed = self._place(quote_id, retried)
+        try:
+            placed = self._place(quote_id, retried)
+        except StateError as error:
+            now = self._operator.now()
+            limit = None if quote.valid_at(now) else quote.valid_until.iso()
+            field = "body.order_parameters.quote"
+            raise NotNowError(str(error), field=field, value=quote_id, limit=limit) from error
         if body.order_parameters.reference is not None:
             with self._operator.store.begin() as work:
                 parameters = body.order_parameters.model_dump(exclude_none=True)
@@ -145,6 +137,14 @@ class Desk:
 
     def _place(self, quote_id: str, retried: bool) -> Order:
         return place_order(self._operator.store, quote_id, now=self._operator.now(), again=retried)
+
+
+def check_reach(operator: Operator, programme: Programme, wish: Wish) -> None:
+    """Refuse, before anything is kept, an interval in which the elements give no position any more."""
+    trajectories = operator.fleet.trajectories(programme, operator.now())
+    for craft in {craft.id: craft for craft, _ in suitable_instruments(programme, wish.request)}.values():
+        with within_reach(wish):
+            trajectories[craft.norad_id].itrf(wish.request.interval.end, np.zeros(1))
 
 
 def check_price(quote: Quote, limit: float | None, *, field: str = "body.order_parameters.max_price") -> None:

@@ -17,6 +17,8 @@ MAX_S = 366 * 86_400.0
 _RFC3339 = re.compile(r"\d{4}-\d{2}-\d{2}[Tt]\d{2}:\d{2}:\d{2}(\.\d+)?([Zz]|[+-]\d{2}:\d{2})", re.ASCII)
 _OPEN = ("", "..")
 _FORM = "START/END of RFC 3339 times, either of them '..' or empty if open"
+#: What can be written as RFC 3339.
+_LAST = Epoch.from_iso("9999-12-31T23:59:59Z")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,6 +52,8 @@ def read_interval(text: str, now: Epoch, *, field: str, longest_s: float = MAX_S
         raise wrong(f"it ended at {end}: it is {now} now", now.iso())
     begun = now if start is None else max(start, now)
     ended = begun + OPEN_END_S if end is None else end
+    if ended > _LAST:
+        raise wrong(f"it ends after {_LAST}: no later time can be written", _LAST.iso())
     since = start or begun
     if ended - since > longest_s:
         days = (ended - since) / 86_400.0

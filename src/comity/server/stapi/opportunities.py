@@ -20,7 +20,8 @@ from comity.server.identity.service import machine_now
 from comity.server.operator import Operator
 from comity.server.problems import FieldError, responses
 from comity.server.stapi import wire
-from comity.server.stapi.asking import Wish, customer_of, read_wish
+from comity.server.stapi.asking import Wish, customer_of, read_wish, within_reach
+from comity.server.stapi.desk import check_reach
 from comity.server.stapi.documents import GEOJSON, VERSION, Addresses, json_response, link
 from comity.server.stapi.filters import CLOUD, GSD, OFF_NADIR, SUN, Filter
 from comity.server.stapi.finder import Finder, Found
@@ -82,6 +83,7 @@ def router(operator: Operator, at: Addresses, finder: Finder) -> APIRouter:
             longest_s=MAX_S if later else SYNC_S,
         )
         if later:
+            check_reach(operator, programme, wish)
             kept = open_search(
                 operator.sql, wish.request, wish.asked, licensed=wish.licensed, now=now, at=machine_now()
             )
@@ -94,7 +96,8 @@ def router(operator: Operator, at: Addresses, finder: Finder) -> APIRouter:
                     "Preference-Applied": "respond-async",
                 },
             )
-        found = finder.find(programme, wish, now)
+        with within_reach(wish):
+            found = finder.find(programme, wish, now)
         features, total = page(product, wish, found, start, body.limit, at)
         links = [link("self", str(request.url), GEOJSON, method="POST"), create_order(product, wish, at)]
         href = at("products", product.id, "opportunities") + _query(customer)

@@ -100,11 +100,14 @@ def _order_links(order: Order, at: Addresses) -> list[dict[str, Any]]:
     return links
 
 
-def quote_document(quote: Quote, request: Request, asked: Asked | None, at: Addresses) -> dict[str, Any]:
+def quote_document(
+    quote: Quote, request: Request, asked: Asked | None, at: Addresses, now: Epoch
+) -> dict[str, Any]:
     """A quote: what is charged, what is not offered and why, until when it stands, how to order it."""
+    orderable = quote.orderable and now < quote.valid_until
     words = asked_document(request, asked)
     links = [link("self", at("quotes", quote.id)), link("product", at("products", quote.product))]
-    if quote.orderable and asked is not None:
+    if orderable and asked is not None:
         body = {**words, "order_parameters": {"quote": quote.id}}
         href = at("products", quote.product, "orders")
         links.append(link("create-order", href, GEOJSON, "Order at this price", method="POST", body=body))
@@ -114,7 +117,7 @@ def quote_document(quote: Quote, request: Request, asked: Asked | None, at: Addr
         "user": quote.customer,
         "created": time_text(quote.created),
         "valid_until": time_text(quote.valid_until),
-        "orderable": quote.orderable,
+        "orderable": orderable,
         "total": _money(quote.total),
         "lines": [
             {

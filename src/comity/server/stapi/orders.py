@@ -53,12 +53,13 @@ def router(operator: Operator, at: Addresses, desk: Desk) -> APIRouter:
                 raise UnknownIdError("customer", str(customer))
         elif customer is not None:
             equal["customer"] = operator.programme.customer(customer).id
-        with operator.store.begin() as work:
+        with operator.store.read() as work:
             page = newest_first(
                 lambda count, before, after: work.orders.page(count, before=before, after=after, **equal),
                 limit,
                 given,
                 lambda order: order.id,
+                lambda id: caller.sees(work.orders.get(id).customer),
             )
             documents = [order_document(work, order, at) for order in page.found]
         links = [link("self", here, GEOJSON), link("root", at())]
@@ -130,7 +131,7 @@ def router(operator: Operator, at: Addresses, desk: Desk) -> APIRouter:
             order = desk.order_quote(body, product_id, caller, retried)
         else:
             order = desk.order(desk.wish(programme, product_id, who, body), operation)
-        with operator.store.begin() as work:
+        with operator.store.read() as work:
             document = order_document(work, order, at)
         headers = {"Location": at("orders", order.id)}
         return json_response(document, status=201, media_type=GEOJSON, headers=headers)
@@ -143,7 +144,7 @@ def router(operator: Operator, at: Addresses, desk: Desk) -> APIRouter:
         responses={200: {"model": wire.Order}, **responses(401, 403, 404)},
     )
     def order(order_id: str, caller: Reader) -> Response:
-        with operator.store.begin() as work:
+        with operator.store.read() as work:
             document = order_document(work, order_of(work, caller, order_id), at)
         return json_response(document, media_type=GEOJSON)
 
@@ -159,7 +160,7 @@ def router(operator: Operator, at: Addresses, desk: Desk) -> APIRouter:
         limit: PageLimit = DEFAULT_LIMIT,
         next: Next = None,
     ) -> Response:
-        with operator.store.begin() as work:
+        with operator.store.read() as work:
             found = order_of(work, caller, order_id)
         page = in_order(list(found.statuses), limit, next)
         here = at("orders", order_id, "statuses")
@@ -179,7 +180,7 @@ def router(operator: Operator, at: Addresses, desk: Desk) -> APIRouter:
     )
     def reasons(order_id: str, caller: Reader) -> Response:
         """An addition to STAPI: target by target what is planned or done, and why nothing is."""
-        with operator.store.begin() as work:
+        with operator.store.read() as work:
             order_of(work, caller, order_id)
         return json_response(reasons_document(explain_order(operator.store, order_id), caller, at))
 
@@ -194,12 +195,12 @@ def router(operator: Operator, at: Addresses, desk: Desk) -> APIRouter:
         order_id: str, request: Request, caller: Buyer, body: wire.CancelBody | None = None
     ) -> Response:
         """An addition to STAPI. What is delivered stays; what is not is credited. 409 once it has ended."""
-        with operator.store.begin() as work:
+        with operator.store.read() as work:
             order_of(work, caller, order_id)
         reason = body.reason if body else ""
         again = request.scope.get("state", {}).get("idempotency_key") is not None
         cancelled = cancel_order(operator.store, order_id, now=operator.now(), reason=reason, again=again)
-        with operator.store.begin() as work:
+        with operator.store.read() as work:
             return json_response(order_document(work, cancelled, at), media_type=GEOJSON)
 
     @routes.post(
@@ -223,10 +224,10 @@ def router(operator: Operator, at: Addresses, desk: Desk) -> APIRouter:
         programme = operator.programme
         who = customer_of(programme, caller, customer)
         quote = desk.quote(desk.wish(programme, product_id, who, body), operation)
-        with operator.store.begin() as work:
+        with operator.store.read() as work:
             request, asked = work.requests.get(quote.request), asked_of(work, quote.request)
         headers = {"Location": at("quotes", quote.id)}
-        return json_response(quote_document(quote, request, asked, at), status=201, headers=headers)
+        return json_response(quote_document(quote, request, asked, at, operator.now()), status=201, headers=headers)
 
     @routes.get(
         "/quotes/{quote_id}",
@@ -235,9 +236,9 @@ def router(operator: Operator, at: Addresses, desk: Desk) -> APIRouter:
         responses={200: {"model": wire.Quote}, **responses(401, 403, 404)},
     )
     def quote(quote_id: str, caller: Searcher) -> Response:
-        with operator.store.begin() as work:
+        with operator.store.read() as work:
             found = quote_of(work, caller, quote_id)
             request, asked = work.requests.get(found.request), asked_of(work, found.request)
-        return json_response(quote_document(found, request, asked, at))
+        return json_response(quote_document(found, request, asked, at, operator.now()))
 
     return routes

@@ -104,8 +104,12 @@ def newest_first(
     limit: int,
     given: str | None,
     id_of: Callable[[R], str],
+    sees: Callable[[str], bool],
 ) -> Page[R]:
-    """A page of records that are listed newest first. ``fetch(count, before, after)``."""
+    """A page of records that are listed newest first. ``fetch(count, before, after)``.
+
+    A token that names a record the caller does not see is as bad as one that names none.
+    """
     after = None
     before = None
     if given is not None:
@@ -113,6 +117,9 @@ def newest_first(
         place = token_value(given, "after" if back else "before", str, "query.next")
         after, before = (place, None) if back else (None, place)
     try:
+        named = before or after
+        if named is not None and not sees(named):
+            raise UnknownIdError("record", named)
         found = fetch(limit + 1, before, after)
     except UnknownIdError as error:
         raise FieldError(_NO_TOKEN, field="query.next", value=given) from error

@@ -104,12 +104,13 @@ def router(operator: Operator, at: Addresses, answer: Answer) -> APIRouter:
     )
     def searches(caller: Searcher, limit: PageLimit = DEFAULT_LIMIT, next: Next = None) -> Response:
         only = {} if caller.sees_all else {"customer": caller.tenant}
-        with operator.store.begin() as work:
+        with operator.store.read() as work:
             page = newest_first(
                 lambda count, before, after: work.searches.page(count, before=before, after=after, **only),
                 limit,
                 next,
                 lambda s: s.id,
+                lambda id: caller.sees(work.searches.get(id).customer),
             )
             records = [_record(work, search, at) for search in page.found]
         here = at("searches", "opportunities")
@@ -123,7 +124,7 @@ def router(operator: Operator, at: Addresses, answer: Answer) -> APIRouter:
         responses={200: {"model": wire.SearchRecord}, **responses(401, 403, 404)},
     )
     def search(search_id: str, caller: Searcher) -> Response:
-        with operator.store.begin() as work:
+        with operator.store.read() as work:
             return json_response(_record(work, search_of(work, caller, search_id), at))
 
     @routes.get(
@@ -138,7 +139,7 @@ def router(operator: Operator, at: Addresses, answer: Answer) -> APIRouter:
         limit: PageLimit = DEFAULT_LIMIT,
         next: Next = None,
     ) -> Response:
-        with operator.store.begin() as work:
+        with operator.store.read() as work:
             found = search_of(work, caller, search_id)
         page = in_order(list(found.statuses), limit, next)
         here = at("searches", "opportunities", search_id, "statuses")
@@ -158,11 +159,11 @@ def router(operator: Operator, at: Addresses, answer: Answer) -> APIRouter:
     )
     def cancel(search_id: str, caller: Searcher, body: wire.CancelBody | None = None) -> Response:
         """A search that has ended answers 409."""
-        with operator.store.begin() as work:
+        with operator.store.read() as work:
             search_of(work, caller, search_id)
         reason = body.reason if body else ""
         cancelled = cancel_search(operator.store, search_id, now=operator.now(), reason=reason)
-        with operator.store.begin() as work:
+        with operator.store.read() as work:
             return json_response(_record(work, cancelled, at))
 
     @routes.get(
@@ -181,7 +182,7 @@ def router(operator: Operator, at: Addresses, answer: Answer) -> APIRouter:
         next: Next = None,
     ) -> Response:
         """409 while the search is under way, or where it failed."""
-        with operator.store.begin() as work:
+        with operator.store.read() as work:
             found = search_of(work, caller, collection_id)
             if found.product != product_id:
                 raise UnknownIdError("opportunity collection", collection_id)

@@ -59,7 +59,9 @@ def router(operator: Operator, settings: Settings, background: Background) -> AP
     routes = APIRouter(prefix="/buckets", tags=["Buckets"])
 
     @routes.post("", operation_id="createBucket", summary="Have a bucket delivered to", status_code=201)
-    def create(operator: OperatorDep, caller: Keeper, asked: BucketIn, response: Response) -> BucketOut:
+    def create(
+        operator: OperatorDep, caller: Keeper, operation: OperationId, asked: BucketIn, response: Response
+    ) -> BucketOut:
         """Nothing is put into it before it is verified: `POST /buckets/{bucket_id}/verify`."""
         with in_field("body"):
             made = add_bucket(
@@ -67,6 +69,7 @@ def router(operator: Operator, settings: Settings, background: Background) -> AP
                 background.opener,
                 tenant=_owner(caller),
                 now=machine_now(),
+                id=operation.replace("op-", "bucket-", 1),
                 **asked.model_dump(),
             )
         response.headers["Location"] = f"{settings.base_url}/buckets/{made.id}"

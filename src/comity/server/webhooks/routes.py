@@ -9,7 +9,7 @@ from fastapi import APIRouter, Query, Response
 from pydantic import BaseModel, Field
 
 from comity.core import UnknownIdError
-from comity.operations.events import EventKind
+from comity.operations.events import EventKind, kinds_for
 from comity.operations.jobs import Job
 from comity.operations.webhooks import (
     Webhook,
@@ -20,7 +20,7 @@ from comity.operations.webhooks import (
     webhook_of,
     webhooks_of,
 )
-from comity.server.dependencies import OperatorDep, Wire, scoped
+from comity.server.dependencies import OperationId, OperatorDep, Wire, scoped
 from comity.server.identity import Caller, machine_now
 from comity.server.jobs.routes import JobOut, JobsOut, job_out
 from comity.server.jobs.running import Background
@@ -80,11 +80,22 @@ def router(operator: Operator, settings: Settings, background: Background) -> AP
         status_code=201,
         openapi_extra=SECRET,
     )
-    def create(operator: OperatorDep, caller: Keeper, asked: WebhookIn, response: Response) -> WebhookOut:
+    def create(
+        operator: OperatorDep, caller: Keeper, operation: OperationId, asked: WebhookIn, response: Response
+    ) -> WebhookOut:
         """Messages are signed as Standard Webhooks says, tried for three days, then left as dead letters."""
         if _place(asked.url) == _place(settings.base_url):
             raise FieldError(
                 "a webhook of this server to itself tells nobody", field="body.url", value=asked.url
+            )
+        offered = kinds_for(caller.party)
+        wrong = next((kind for kind in asked.events if kind not in offered), None)
+        if wrong is not None:
+            raise FieldError(
+                f"{wrong!r} is no kind of event that you can hear of; there are {', '.join(offered)}",
+                field="body.events",
+                value=wrong,
+                limit=", ".join(offered),
             )
         with in_field("body.url", asked.url):
             made = add_webhook(
@@ -94,6 +105,7 @@ def router(operator: Operator, settings: Settings, background: Background) -> AP
                 url=asked.url,
                 kinds=asked.events,
                 now=machine_now(),
+                id=operation.replace("op-", "webhook-", 1),
             )
         response.headers["Location"] = f"{settings.base_url}/webhooks/{made.id}"
         return _out(made, secret=True)
@@ -104,7 +116,7 @@ def router(operator: Operator, settings: Settings, background: Background) -> AP
 
     @routes.get("/webhooks/{webhook_id}", operation_id="getWebhook", summary="One webhook")
     def one(operator: OperatorDep, caller: Keeper, webhook_id: str) -> WebhookOut:
-        with operator.sql.begin() as work:
+        with operator.sql.read() as work:
             return _out(webhook_of(work, webhook_id, caller.party))
 
     @routes.delete(
@@ -160,7 +172,7 @@ def router(operator: Operator, settings: Settings, background: Background) -> AP
     ) -> JobsOut:
         """Newest first; `POST /jobs/{job_id}/retry` sends one again, under the same `webhook-id`."""
         tenant = caller.party
-        with operator.sql.begin() as work:
+        with operator.sql.read() as work:
             webhook_of(work, webhook_id, tenant)
             found: list[Job] = []
             if after is not None and work.jobs.get(after).tenant != tenant:

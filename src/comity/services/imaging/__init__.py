@@ -3,10 +3,17 @@
 from __future__ import annotations
 
 from comity.services.imaging.candidates import make_candidates
-from comity.services.imaging.offer import find_opportunities, suitable_instruments
+from comity.services.imaging.offer import OutOfReachError, find_opportunities, suitable_instruments
 from comity.services.imaging.tasks import make_tasks
 
-__all__ = ["ImagingService", "find_opportunities", "make_candidates", "make_tasks", "suitable_instruments"]
+__all__ = [
+    "ImagingService",
+    "OutOfReachError",
+    "find_opportunities",
+    "make_candidates",
+    "make_tasks",
+    "suitable_instruments",
+]
 
 
 class ImagingService:

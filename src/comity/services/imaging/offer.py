@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Literal
 
 from comity.access import ImagingWindow, constellation_windows
 from comity.core import Executor, InputError, Interval, Progress
@@ -10,10 +11,22 @@ from comity.fleet import Instrument, Programme, Request, Spacecraft
 from comity.orbits import Trajectory
 
 
+class OutOfReachError(InputError):
+    """More than the pool can do for one request, of the ``area`` (km²) or the ``gsd`` (m), and its limit."""
+
+    def __init__(
+        self, message: str, *, what: Literal["area", "gsd"], value: float, limit: float | None
+    ) -> None:
+        super().__init__(message)
+        self.what = what
+        self.value = value
+        self.limit = limit
+
+
 def suitable_instruments(programme: Programme, request: Request) -> list[tuple[Spacecraft, Instrument]]:
     """Instruments of the pool whose bands, GSD and swath meet the request.
 
-    Raises :class:`InputError` when the pool has none: such a request can never be served.
+    Raises :class:`OutOfReachError` when the pool has none: such a request can never be served.
     """
     product = request.product
     found = [
@@ -26,10 +39,19 @@ def suitable_instruments(programme: Programme, request: Request) -> list[tuple[S
     ]
     if not found:
         finest = min(i.gsd_m for s in programme.spacecraft for i in s.instruments)
-        raise InputError(
+        fit = [
+            i.gsd_m
+            for s in programme.spacecraft
+            for i in s.instruments
+            if set(product.bands) <= set(i.bands) and i.swath_m >= product.min_swath_m
+        ]
+        raise OutOfReachError(
             f"no instrument of {programme.id} gives bands {', '.join(product.bands) or 'any'} at "
             f"{request.max_gsd_m:g} m or finer over {product.min_swath_m / 1000:g} km: "
-            f"the pool's finest is {finest:g} m; ask for a coarser GSD or another product"
+            f"the pool's finest is {finest:g} m; ask for a coarser GSD or another product",
+            what="gsd",
+            value=request.max_gsd_m,
+            limit=min(fit, default=None),
         )
     return found
 
