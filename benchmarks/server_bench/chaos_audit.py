@@ -235,7 +235,7 @@ def _jobs(rows: list[dict[str, Any]], told: Told) -> list[str]:
     for row in rows:
         if row["state"] not in ("done", "failed", "cancelled"):
             wrong.append(f"{row['id']} ({row['kind']}) is still {row['state']}")
-        if row["state"] == "failed" and "nothing to plan" not in row["error"]:
+        if row["state"] == "failed":
             wrong.append(f"{row['id']} ({row['kind']}) failed: {row['error']}")
     return wrong
 

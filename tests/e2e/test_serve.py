@@ -95,6 +95,8 @@ def test_without_a_database_it_says_what_to_do(tmp_path: Path) -> None:
         (["--demo", "--auto", "plan,dance"], "'dance' is no standing work; there are plan, approve"),
         (["--demo", "--plan-every", "-1"], "outside 0 … 30 days"),
         (["--demo", "--workers", "-1"], "job_threads -1 is outside 0…64"),
+        (["--demo", "--trust-proxy", "10.0.0.7,proxy"], "--trust-proxy 'proxy' is no address or network"),
+        (["--demo", "--endpoint", "https://s3.example"], "name the bucket too (to, --to)"),
     ],
 )
 def test_what_it_cannot_do_by_itself_is_said(here, words: list[str], said: str) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sys
 from dataclasses import replace
 from pathlib import Path
@@ -10,11 +11,14 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from comity.cli.common import DEFAULT_DB
-from comity.core import Epoch, FixedClock, InputError
+from comity.core import Epoch, FixedClock, InputError, SystemClock
 
 if TYPE_CHECKING:
+    from comity.operations import ObjectStore
     from comity.server.settings import Automation
 
+#: How long a request to the bucket of products is tried: somebody waits, and jobs come back by themselves.
+_RETRY_S = 5.0
 _LOCAL = ("127.0.0.1", "::1", "localhost")
 
 
@@ -96,6 +100,24 @@ def serve(
             help="Network that webhooks and buckets may be in although it is not public, e.g. 10.1.0.0/16.",
         ),
     ] = [],  # noqa: B006
+    to: Annotated[
+        str | None,
+        typer.Option(
+            "--to",
+            metavar="s3://BUCKET/PREFIX|FOLDER",
+            help="Keep products there, for all servers on the database: what --dir lacks is read from it.",
+        ),
+    ] = None,
+    endpoint: Annotated[
+        str | None, typer.Option(metavar="URL", help="S3-compatible server; default: AWS_ENDPOINT_URL.")
+    ] = None,
+    new_operator_credential: Annotated[
+        bool,
+        typer.Option(
+            "--new-operator-credential",
+            help="Serve nothing: print a new operator's client id and secret, once, for --db. Audited.",
+        ),
+    ] = False,
     now: Annotated[
         str | None,
         typer.Option(
@@ -125,7 +147,7 @@ def serve(
     from comity.server.app import create_app
     from comity.server.operator import open_operator
     from comity.server.processes import Processes, inherited
-    from comity.server.running import listen, log_to_stderr, run
+    from comity.server.running import listen, log_to_stderr, proxies, run
     from comity.server.sandbox import demo_tokens, first_operator
     from comity.server.settings import read_settings
     from comity.server.telemetry import tracing_from_environment
@@ -134,6 +156,10 @@ def serve(
         raise InputError("--speed, 1 … 100000, is for the simulated time of --demo, without --now")
     if log not in ("debug", "info", "warning", "error"):
         raise InputError(f"log level {log!r} is none of debug, info, warning, error")
+    trusted = proxies(trust_proxy)
+    if new_operator_credential:
+        _new_operator(db or (str((folder or Path("comity-demo")) / "comity.db") if demo else DEFAULT_DB))
+        return
     handed = inherited()
     listening = handed or listen(host, port)
     try:
@@ -152,6 +178,8 @@ def serve(
                 "cors_origins": tuple(cors) or None,
                 "job_threads": workers,
                 "allowed_networks": tuple(allow_network) or None,
+                "to": to,
+                "endpoint": endpoint,
             },
         )
         automation = _automation(settings.automation, demo, auto, plan_every)
@@ -169,11 +197,9 @@ def serve(
         place = db or (str(folder / "comity.db") if demo else DEFAULT_DB)
         if demo:
             _load(place, load_programme("joint-eo"))
-        elif "://" not in place and not Path(place).expanduser().exists():
-            raise InputError(
-                f"there is no database {place}: start one with 'comity programme use FILE --db "
-                f"{place}', or try 'comity serve --demo'"
-            )
+        else:
+            _check_there(place)
+        objects = None if settings.to is None else _opened(settings.to, settings.endpoint)
         clock = None if now is None else FixedClock(Epoch.from_iso(now))
         log_to_stderr(log)
         if processes > 1 and handed is None:
@@ -184,7 +210,9 @@ def serve(
                 )
             argv = [sys.executable, "-m", "comity", *sys.argv[1:]]
             sys.exit(Processes(argv, listening, processes).run(_say))
-        operator = open_operator(place, settings, delivery=folder, clock=clock, speed=speed or 1.0)
+        operator = open_operator(
+            place, settings, delivery=folder, clock=clock, objects=objects, speed=speed or 1.0
+        )
         try:
             # First what may be refused: the first operator's secret is told once.
             app = create_app(operator, settings, tracing=tracing_from_environment())
@@ -194,11 +222,46 @@ def serve(
                 ready |= demo_tokens(operator)
             elif first := first_operator(operator):
                 ready["first_operator"] = first
-            run(app, listening, ready, trusted_proxies=trust_proxy, log=log)
+            run(app, listening, ready, trusted_proxies=trusted, log=log)
         finally:
             operator.close()
     finally:
         listening.close()
+
+
+def _check_there(place: str) -> None:
+    if "://" not in place and not Path(place).expanduser().exists():
+        raise InputError(
+            f"there is no database {place}: start one with 'comity programme use FILE --db "
+            f"{place}', or try 'comity serve --demo'"
+        )
+
+
+def _opened(to: str, endpoint: str | None) -> ObjectStore:
+    """The store of products. One that is away is said: the server waits for it; what cannot be is refused."""
+    from comity.operations import ObjectStoreError
+    from comity.stores import object_store
+
+    objects = object_store(to, endpoint=endpoint, retry_s=_RETRY_S)
+    try:
+        objects.check()
+    except ObjectStoreError as error:
+        sys.stderr.write(f"comity: {error}\n")
+    return objects
+
+
+def _new_operator(place: str) -> None:
+    """Print a new operator credential of the database."""
+    from comity.server.operator import open_operator
+    from comity.server.sandbox import new_operator
+    from comity.server.settings import Settings
+
+    _check_there(place)
+    operator = open_operator(place, Settings(), delivery=Path(), clock=SystemClock())
+    try:
+        _say(json.dumps({"new_operator": new_operator(operator)}) + "\n")
+    finally:
+        operator.close()
 
 
 def _say(line: str) -> None:

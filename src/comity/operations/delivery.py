@@ -84,7 +84,8 @@ def deliver(
     makes the same bytes again, so nothing is lost or doubled. The catalogue is written last, from all
     items. ``max_pixels`` bounds an image; the pixel used is stated beside the native GSD. With a ``bucket``
     each product lies in it before its record is kept, and the catalogue at the end. Raises
-    :class:`InputError`, before anything is made, where neither ``folder`` nor ``bucket`` holds what was delivered before.
+    :class:`InputError`, before anything is made, where neither ``folder`` nor ``bucket`` holds what was
+    delivered before.
     """
     _check_folder(store, folder, bucket)
     products = waiting_products(store, now)

@@ -148,7 +148,7 @@ def veto(
             if any(_covers(each, activity) for each in kept):
                 continue
             if activity.state == "dropped":
-                raise StateError(f"{name} was dropped already: {activity.outcome or 'nothing is left to veto'}")
+                raise StateError(f"{name} was dropped already: {activity.outcome}")
             if activity.state != "planned" or activity.interval.start < now:
                 raise StateError(
                     f"{name} is {activity.state} from {activity.interval.start}: too late for a veto"

@@ -1,7 +1,7 @@
 """The bucket that several servers keep their products in, each with a folder of its own before it.
 
-What is offered lies in the bucket before its record is kept, under the keys of :func:`publish`: whoever sees the
-record finds the files, whichever machine made them.
+What is offered lies in the bucket before its record is kept, under the keys of :func:`publish`: whoever sees
+the record finds the files, whichever machine made them.
 """
 
 from __future__ import annotations
@@ -42,9 +42,9 @@ class BucketAwayError(ObjectStoreError):
 class ProductBucket:
     """The bucket behind a delivery folder.
 
-    ``folder``: the delivery folder, whose ``stac`` has the keys of the bucket. ``cache_bytes``: about how much
-    is kept of what was fetched to be looked at. Everything raises :class:`BucketAwayError` where the bucket is
-    not there, refuses or does not answer.
+    ``folder``: the delivery folder, whose ``stac`` has the keys of the bucket. ``cache_bytes``: about how
+    much is kept of what was fetched to be looked at. Everything raises :class:`BucketAwayError` where the
+    bucket is not there, refuses or does not answer.
     """
 
     def __init__(self, objects: ObjectStore, folder: Path, *, cache_bytes: int = 2 * 2**30) -> None:
@@ -74,7 +74,7 @@ class ProductBucket:
         if known[0] is not None:
             raise BucketAwayError(str(known[0]))
 
-    # -- for those who make products ----------------------------------------------------------------------
+    # -- for those who make products -------------------------------------------------------------------
 
     def keep(self, item: Path) -> None:
         """Put an Item and its files, the Item last; what is there already is not sent again."""
@@ -109,12 +109,12 @@ class ProductBucket:
         for _ in ThreadExecutor(_AT_ONCE).map(one, missing):
             pass
 
-    # -- for those who read them --------------------------------------------------------------------------
+    # -- for those who read them -----------------------------------------------------------------------
 
     def file(self, path: str, digest: str, href: str, checksum: str = "") -> Path:
         """A file beside the Item at ``path`` (relative to the folder): here, or fetched to be kept a while.
 
-        ``digest``: SHA-256 of the Item, under which it is kept; ``checksum``: of the file, as the Item has it.
+        ``digest``: SHA-256 of the Item, under which it is kept; ``checksum``: of the file, as the Item tells.
         Raises :class:`UnknownIdError` for what is nowhere or does not lie beside the Item.
         """
         parts = urlsplit(href)
@@ -137,7 +137,9 @@ class ProductBucket:
         hrefs = [(str(one.get("href", "")), str(one.get("file:checksum", "")))
                  for one in document["assets"].values()]  # fmt: skip
         here = self._folder / path
-        if here.is_file() and all((here.parent / unquote(urlsplit(href).path)).is_file() for href, _ in hrefs):
+        if here.is_file() and all(
+            (here.parent / unquote(urlsplit(href).path)).is_file() for href, _ in hrefs
+        ):
             return here
         kept = self._home(digest) / Path(path).name
         for href, checksum in hrefs:

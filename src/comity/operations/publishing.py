@@ -120,9 +120,7 @@ def _sha256(path: Path) -> str:
         raise InputError(f"cannot read {path}: {error.strerror or error}") from error
 
 
-def _listed(
-    catalogue: Path, there: Mapping[str, int]
-) -> tuple[list[_File], list[_File], list[_File]]:
+def _listed(catalogue: Path, there: Mapping[str, int]) -> tuple[list[_File], list[_File], list[_File]]:
     """The files that Items name, the Items, the collections: each once, in the catalogue's order."""
     root = catalogue.parent
     assets: dict[str, _File] = {}

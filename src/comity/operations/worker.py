@@ -43,10 +43,6 @@ class HandedBackError(ComityError):
     """The worker is stopping: the job goes back to the queue."""
 
 
-class RefusedJobError(ComityError):
-    """Another run would end the same way: the job goes to the dead letters at once."""
-
-
 class RetryLaterError(ComityError):
     """The job is to be run again, not before ``retry_s``."""
 
@@ -252,8 +248,9 @@ class Worker:
 
     def _ended(self, job: Job, kind: Kind, error: Exception) -> None:
         """Put into the queue how a run ended that did not succeed."""
-        text = f"{type(error).__name__}: {error}"
-        self._tell("job-ended", {"job": job.id, "kind": job.kind, "run": job.runs, "error": text})
+        named = f"{type(error).__name__}: {error}"
+        text = str(error) if isinstance(error, ComityError) else named
+        self._tell("job-ended", {"job": job.id, "kind": job.kind, "run": job.runs, "error": named})
 
         def end(jobs: JobQueue) -> None:
             now = self._clock.now()
@@ -332,6 +329,6 @@ def _pause(kind: Kind, job: Job, error: Exception) -> float | None:
         return max(error.retry_s, kind.pause_s(job))
     if isinstance(error, InputError) and isinstance(error.__cause__, OSError):
         return max(DISK_PAUSE_S, kind.pause_s(job))  # the disk is full or away: nothing that was asked
-    if isinstance(error, RefusedJobError | InputError | UnknownIdError):
+    if isinstance(error, InputError | UnknownIdError):
         return None
     return kind.pause_s(job)

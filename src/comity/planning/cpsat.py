@@ -16,7 +16,7 @@ from comity.planning.packing import packed_pieces
 from comity.planning.result import assemble
 from comity.planning.search import Outcome, run
 from comity.planning.selection import Selection, Sessions, carry_out, fill, without_idle
-from comity.planning.solver import Deadline, Stop
+from comity.planning.solver import Deadline, OutOfTimeError, Stop
 from comity.planning.validation import validate
 
 #: Part of the time limit kept for sessions, polish and reasons.
@@ -67,7 +67,7 @@ class CpSatSolver:
         """See :class:`comity.planning.Solver`."""
         validate(problem)
         deadline = Deadline(stop)
-        instance = prepare(problem)
+        instance = prepare(problem, deadline)
         best = _Best(Selection(instance), sum_of_best(instance), BEST_METHOD)
         draft = Selection(instance)
         stopped = ""
@@ -77,6 +77,8 @@ class CpSatSolver:
             greedy(draft, deadline)
             best.offer(draft)
             stopped = self._search(instance, best, seed, stop, deadline, progress)
+        except OutOfTimeError:
+            pass  # The best so far, and its bound, stand.
         except KeyboardInterrupt:
             stopped = ", interrupted"
             # It may have come between two halves of a step: build the draft anew from what was taken.
@@ -89,12 +91,12 @@ class CpSatSolver:
         self, instance: Instance, best: _Best, seed: int, stop: Stop, deadline: Deadline, progress: Progress
     ) -> str:
         """Improve ``best``; where rounded stairs were solved to the end, look again with finer ones."""
-        flow = downlink_flow(instance)
+        flow = downlink_flow(instance, deadline)
         steps = self.most_steps
         while best.gap > stop.gap and not deadline.passed:
             if stop.work is not None and best.work >= stop.work:
                 break
-            formulation = Formulation(instance, flow, steps)
+            formulation = Formulation(instance, flow, steps, deadline)
             formulation.hint(best.selection)
             outcome = run(
                 formulation.model,

@@ -20,6 +20,7 @@ from itertools import pairwise
 
 from comity.planning.downlink import Piece, Span, free_pieces, full_spans, subtract
 from comity.planning.instance import Instance
+from comity.planning.solver import Deadline
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,19 +84,24 @@ class _Part:
     binds: bool = True
 
 
-def downlink_flow(instance: Instance) -> Flow:
-    """Find the segments, slots and shares of ``instance``."""
+def downlink_flow(instance: Instance, deadline: Deadline) -> Flow:
+    """Find the segments, slots and shares of ``instance``.
+
+    Raises :class:`comity.planning.solver.OutOfTimeError` when the ``deadline`` comes first.
+    """
     pieces = free_pieces(instance.problem)
-    parts = [_whole(instance, craft, pieces[craft]) for craft, ops in instance.of_craft.items() if ops]
+    parts = [
+        _whole(instance, craft, pieces[craft], deadline) for craft, ops in instance.of_craft.items() if ops
+    ]
     # Sending that turns out not to be needed stops competing, which may free antennas: look again.
     for _ in range(3):
         wanted = _Wanted(instance.problem.antennas, parts)
-        parts = [new for part in parts for new in _split(instance, part, wanted)]
+        parts = [new for part in parts for new in _split(instance, part, wanted, deadline)]
     flow = Flow(reserved={craft: [] for craft in instance.limits})
     for part in parts:
         flow.reserved[part.craft] += part.reserved or []
     binding = [part for part in parts if part.binds]
-    _cut(binding)
+    _cut(binding, deadline)
     for part in binding:
         steps = []
         for run, gap in zip(part.runs, part.gaps, strict=True):
@@ -106,17 +112,19 @@ def downlink_flow(instance: Instance) -> Flow:
     return flow
 
 
-def _whole(instance: Instance, craft: str, pieces: Sequence[Piece]) -> _Part:
+def _whole(instance: Instance, craft: str, pieces: Sequence[Piece], deadline: Deadline) -> _Part:
     """All the time of ``craft`` as one part, slots cut at the edges of its opportunities' blocks."""
     blocks = sorted((*instance.block(k), k) for k in instance.of_craft[craft])
     starts = [a for a, _, _ in blocks]
     longest = max(b - a for a, b, _ in blocks)
     events: list[tuple[float, int | Slot]] = [((a + b) / 2, k) for a, b, k in blocks]
     for piece in pieces:
+        deadline.check()
         near = blocks[bisect_left(starts, piece.start_s - longest) : bisect_left(starts, piece.end_s)]
         for cut in _cut_piece(piece, {t for a, b, _ in near for t in (a, b)}):
             middle = (cut.start_s + cut.end_s) / 2
-            events.append((middle, Slot(craft, cut, tuple(k for a, b, k in near if a < middle < b))))
+            here = blocks[bisect_left(starts, middle - longest) : bisect_left(starts, middle)]
+            events.append((middle, Slot(craft, cut, tuple(k for _, b, k in here if middle < b))))
     # An opportunity whose block holds a slot's middle forbids the slot, so their order does not matter.
     events.sort(key=lambda event: event[0])
     runs: list[list[int]] = [[]]
@@ -158,7 +166,7 @@ class _Wanted:
         return subtract((piece.start_s, piece.end_s), full_spans(others, self._antennas[piece.station]))
 
 
-def _split(instance: Instance, part: _Part, wanted: _Wanted) -> list[_Part]:
+def _split(instance: Instance, part: _Part, wanted: _Wanted, deadline: Deadline) -> list[_Part]:
     """Cut ``part`` after every gap that carries off all that can be on board by then."""
     if not part.binds:
         return [part]
@@ -166,6 +174,7 @@ def _split(instance: Instance, part: _Part, wanted: _Wanted) -> list[_Part]:
     found: list[_Part] = []
     new, on_board = _Part(part.craft, part.stored, [], []), _Most(instance)
     for run, gap in zip(part.runs, part.gaps, strict=True):
+        deadline.check()
         with_run = on_board.after(run)
         most = new.stored + with_run.bits
         if most <= 0:
@@ -209,31 +218,30 @@ def _reserve(craft: str, gap: list[Slot], bits: float, wanted: _Wanted) -> list[
 
 @dataclass(frozen=True, slots=True)
 class _Most:
-    """At least what a feasible part of the opportunities gone through, in time order, can record."""
+    """At least what a feasible part of the opportunities gone through, in time order, can record.
+
+    ``clique``: the last of them that exclude each other, as bits; ``largest``: most that one records.
+    """
 
     instance: Instance
     total: float = 0.0
-    clique: tuple[int, ...] = ()
+    clique: int = 0
+    largest: float = 0.0
 
     def after(self, run: Iterable[int]) -> _Most:
         """When ``run`` follows."""
-        total, clique = self.total, list(self.clique)
+        total, clique, largest = self.total, self.clique, self.largest
         for k in run:
-            if not all(_excluded(self.instance, k, other) for other in clique):
-                total += max(self.instance.ops[c].bits for c in clique)
-                clique = []
-            clique.append(k)
-        return _Most(self.instance, total, tuple(clique))
+            if clique & ~self.instance.excluded(k):
+                total, clique, largest = total + largest, 0, 0.0
+            clique |= 1 << self.instance.number(k)
+            largest = max(largest, self.instance.ops[k].bits)
+        return _Most(self.instance, total, clique, largest)
 
     @property
     def bits(self) -> float:
         """The bound."""
-        return self.total + max((self.instance.ops[c].bits for c in self.clique), default=0.0)
-
-
-def _excluded(instance: Instance, a: int, b: int) -> bool:
-    same = instance.ops[a].task == instance.ops[b].task and instance.ops[a].cells is None
-    return same or b in instance.rivals[a]
+        return self.total + self.largest
 
 
 def _cut_piece(piece: Piece, times: Iterable[float]) -> list[Piece]:
@@ -242,7 +250,7 @@ def _cut_piece(piece: Piece, times: Iterable[float]) -> list[Piece]:
     return [replace(piece, start_s=a, end_s=b) for a, b in pairwise(edges)]
 
 
-def _cut(parts: list[_Part]) -> None:
+def _cut(parts: list[_Part], deadline: Deadline) -> None:
     """Cut slots so that any two of one spacecraft or station either coincide or do not overlap."""
     slots = sorted(
         (slot for part in parts for gap in part.gaps for slot in gap), key=lambda s: s.piece.start_s
@@ -257,6 +265,7 @@ def _cut(parts: list[_Part]) -> None:
 
     running: list[int] = []
     for i, slot in enumerate(slots):
+        deadline.check()
         running = [j for j in running if slots[j].piece.end_s > slot.piece.start_s]
         for j in running:
             if slots[j].craft == slot.craft or slots[j].piece.station == slot.piece.station:

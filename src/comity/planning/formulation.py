@@ -36,6 +36,7 @@ from comity.planning.downlink import Session
 from comity.planning.flow import Flow, Segment
 from comity.planning.instance import Instance
 from comity.planning.selection import Selection
+from comity.planning.solver import Deadline
 
 #: Integers that stand for the whole worth, and for a spacecraft's whole memory.
 WORTH_UNITS = 1e10
@@ -45,10 +46,14 @@ _TIME_UNITS = 1e6
 
 
 class Formulation:
-    """The CP-SAT model of an instance, with what is needed to give it a start and to read it."""
+    """The CP-SAT model of an instance, with what is needed to give it a start and to read it.
 
-    def __init__(self, instance: Instance, flow: Flow, most_steps: int) -> None:
+    Raises :class:`comity.planning.solver.OutOfTimeError` when the ``deadline`` comes before it is whole.
+    """
+
+    def __init__(self, instance: Instance, flow: Flow, most_steps: int, deadline: Deadline) -> None:
         self.instance = instance
+        self._deadline = deadline
         self.flow = flow
         self.model = cp_model.CpModel()
         self.exact = True  # unless stairs have to be rounded
@@ -66,7 +71,7 @@ class Formulation:
         self._add_shares()
 
     def _add_exclusions(self) -> None:
-        for clique in rival_cliques(self.instance):
+        for clique in rival_cliques(self.instance, self._deadline):
             self.model.add_at_most_one([self.taken[k] for k in clique])
 
     def _add_objective(self, most_steps: int) -> None:
@@ -96,6 +101,7 @@ class Formulation:
 
     def _add_slots(self) -> None:
         for k, slot in enumerate(self.flow.slots):
+            self._deadline.check()
             most = self._capacity(k)
             sent = self.model.new_int_var(0, most, f"b{k}")
             self._sent.append(sent)
@@ -109,6 +115,7 @@ class Formulation:
         on_board = self.model.new_constant(stored)
         levels: list[cp_model.IntVar] = []
         for run, slots in segment.steps:
+            self._deadline.check()
             full = [(1, on_board), *((self._units(o), self.taken[o]) for o in run)]
             if run:
                 self.model.add(_sum(full) <= memory)

@@ -33,7 +33,7 @@ class GreedySolver:
         validate(problem)
         deadline = Deadline(stop)
         progress(0, 1, "taking what gains most")
-        instance = prepare(problem)
+        instance = prepare(problem, deadline)
         selection = Selection(instance)
         stopped = ""
         try:

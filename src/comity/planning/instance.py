@@ -7,24 +7,47 @@ from collections import defaultdict
 from dataclasses import dataclass
 
 from comity.planning.model import Opportunity, Problem, SpacecraftLimits, Task
-from comity.planning.slew import rival_pairs
+from comity.planning.slew import Turns
+from comity.planning.solver import Deadline, Stop
+
+#: Most of the time limit that goes into leaving opportunities out.
+_THIN = 0.25
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Instance:
     """Usable opportunities by spacecraft, then start; everything else refers to their positions.
 
-    ``rivals``: per opportunity, those of the same spacecraft that cannot be taken with it (slew).
-    ``of_craft`` / ``of_task``: positions by spacecraft (in time order) and by task.
+    ``turns``: per spacecraft, which of its opportunities cannot be taken together (slew).
+    ``alike``: per opportunity, the spacecraft's of the same point task, as bits from its first one on.
+    ``of_craft`` / ``of_task``: positions by spacecraft (in time order, without gaps) and by task.
     """
 
     problem: Problem
     ops: tuple[Opportunity, ...]
     tasks: dict[str, Task]
     limits: dict[str, SpacecraftLimits]
-    rivals: tuple[frozenset[int], ...]
+    turns: dict[str, Turns]
+    alike: tuple[int, ...]
     of_craft: dict[str, tuple[int, ...]]
     of_task: dict[str, tuple[int, ...]]
+
+    def rivals(self, a: int, b: int) -> bool:
+        """Whether ``a`` and ``b`` are of one spacecraft that cannot turn from one to the other in time."""
+        craft = self.ops[a].spacecraft
+        if craft != self.ops[b].spacecraft:
+            return False
+        first = self.of_craft[craft][0]
+        return self.turns[craft].excludes(a - first, b - first)
+
+    def number(self, op: int) -> int:
+        """Which of its spacecraft's opportunities ``op`` is, from 0."""
+        return op - self.of_craft[self.ops[op].spacecraft][0]
+
+    def excluded(self, op: int) -> int:
+        """What cannot be taken with ``op`` on the same spacecraft, as bits from its first opportunity on."""
+        own = self.number(op)
+        return (self.turns[self.ops[op].spacecraft].mask(own) | self.alike[op]) & ~(1 << own)
 
     def block(self, op: int) -> tuple[float, float]:
         """Span (s) in which no downlink may run if ``op`` is taken: the act and settling around it."""
@@ -51,8 +74,11 @@ def usable(opportunity: Opportunity, problem: Problem, task: Task, limits: Space
     )
 
 
-def prepare(problem: Problem, *, thin: bool = True) -> Instance:
-    """Index ``problem``; with ``thin`` leave out opportunities that another one replaces at no loss."""
+def prepare(problem: Problem, deadline: Deadline | None = None) -> Instance:
+    """Index ``problem``, less opportunities that another one replaces at no loss.
+
+    Those that are not found within a part of the ``deadline``'s time are kept.
+    """
     tasks = {task.id: task for task in problem.tasks}
     limits = {craft.id: craft for craft in problem.spacecraft}
     ops = sorted(
@@ -60,9 +86,9 @@ def prepare(problem: Problem, *, thin: bool = True) -> Instance:
         key=lambda o: (o.spacecraft, o.start_s, o.id),
     )
     instance = _index(problem, ops, tasks, limits)
-    if not thin:
+    dominated = _dominated(instance, deadline or Deadline(Stop()))
+    if not dominated:
         return instance
-    dominated = _dominated(instance)
     return _index(problem, [o for k, o in enumerate(ops) if k not in dominated], tasks, limits)
 
 
@@ -74,23 +100,28 @@ def _index(
     for k, o in enumerate(ops):
         of_craft[o.spacecraft].append(k)
         of_task[o.task].append(k)
-    rivals: list[set[int]] = [set() for _ in ops]
-    for id, members in of_craft.items():
-        for i, j in rival_pairs([ops[k] for k in members], limits[id]):
-            rivals[members[i]].add(members[j])
-            rivals[members[j]].add(members[i])
     return Instance(
         problem=problem,
         ops=tuple(ops),
         tasks=tasks,
         limits=limits,
-        rivals=tuple(frozenset(r) for r in rivals),
+        alike=_alike(ops, tasks, of_craft),
+        turns={id: Turns([ops[k] for k in members], limits[id]) for id, members in of_craft.items()},
         of_craft={id: tuple(members) for id, members in of_craft.items()},
         of_task={id: tuple(members) for id, members in of_task.items()},
     )
 
 
-def _dominated(instance: Instance) -> set[int]:
+def _alike(ops: list[Opportunity], tasks: dict[str, Task], of_craft: dict[str, list[int]]) -> tuple[int, ...]:
+    masks: dict[tuple[str, str], int] = defaultdict(int)
+    for craft, members in of_craft.items():
+        for number, k in enumerate(members):
+            if tasks[ops[k].task].cells is None:
+                masks[craft, ops[k].task] |= 1 << number
+    return tuple(masks.get((o.spacecraft, o.task), 0) for o in ops)
+
+
+def _dominated(instance: Instance, deadline: Deadline) -> set[int]:
     """Positions that can go: in any plan, another opportunity of the same task may stand in for each.
 
     a stands in for b when it is worth as much, records no more, excludes nothing that b does not, keeps
@@ -103,6 +134,8 @@ def _dominated(instance: Instance) -> set[int]:
         insort(ends[contact.spacecraft], contact.end_s)
     gone: set[int] = set()
     for task, members in instance.of_task.items():
+        if deadline.used > _THIN:
+            break  # Fewer left out is only slower to search.
         groups: dict[tuple[str, int, int], list[int]] = defaultdict(list)
         for k in members:
             o = instance.ops[k]
@@ -132,5 +165,14 @@ def _stands_in(instance: Instance, a: int, b: int, same: set[int]) -> bool:
         first.quality >= second.quality
         and first.bits <= second.bits
         and covers
-        and instance.rivals[a] - same <= instance.rivals[b]
+        and _excludes_less(instance, a, b, same)
     )
+
+
+def _excludes_less(instance: Instance, a: int, b: int, same: set[int]) -> bool:
+    """Whether every rival of ``a`` but ``same`` is one of ``b`` too; all are of one spacecraft."""
+    turns = instance.turns[instance.ops[a].spacecraft]
+    more = turns.mask(instance.number(a)) & ~turns.mask(instance.number(b))
+    for k in same:
+        more &= ~(1 << instance.number(k))
+    return more == 0

@@ -11,7 +11,7 @@ from comity.planning.coverage import Tally
 from comity.planning.downlink import Downlinks, Session, Shortfall
 from comity.planning.instance import overlaps
 from comity.planning.model import Opportunity, Problem, Reason, ReasonCode, Solution, Task
-from comity.planning.slew import rival_pairs
+from comity.planning.slew import Turns
 
 #: Part of a task that may be missing without a reason being due.
 _WHOLE = 1 - 1e-9
@@ -144,8 +144,8 @@ class _Case:
         """Acquisitions of the plan that leave the spacecraft no time for ``o``."""
         pairs = sorted([*self._taken[o.spacecraft], o], key=lambda t: t.start_s)
         at = next(k for k, t in enumerate(pairs) if t is o)
-        found = [i + j - at for i, j in rival_pairs(pairs, self._limits[o.spacecraft]) if at in (i, j)]
-        return [pairs[k] for k in found]
+        turns = Turns(pairs, self._limits[o.spacecraft])
+        return [t for k, t in enumerate(pairs) if turns.excludes(at, k)]
 
     def _beaten(self, o: Opportunity, rivals: list[Opportunity], gain: float) -> _Obstacle:
         by = tuple(dict.fromkeys(r.task for r in rivals if r.task != o.task))

@@ -35,7 +35,8 @@ class Selection:
 
     def excluded(self, op: int) -> bool:
         """Whether something taken forbids ``op``."""
-        return op in self.taken or not self.taken.isdisjoint(self.instance.rivals[op])
+        own = self._of_craft[self.instance.ops[op].spacecraft]
+        return op in self.taken or any(self.instance.rivals(k, op) for k in own)
 
     def take(self, op: int) -> bool:
         """Take ``op`` if slews, memory and downlinks allow it."""

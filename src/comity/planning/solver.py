@@ -34,6 +34,10 @@ class Stop:
             raise InputError(f"stop gap is {self.gap}: it must be at least 0 and below 1")
 
 
+class OutOfTimeError(Exception):
+    """A step that is of no use half done was given up at its deadline."""
+
+
 class Deadline:
     """Clock time that is left of a :class:`Stop`, counted from when it was made."""
 
@@ -55,6 +59,16 @@ class Deadline:
     def passed(self) -> bool:
         """Whether nothing is left."""
         return self.left_s <= 0
+
+    @property
+    def used(self) -> float:
+        """Part of the time that is gone, 0 without a limit."""
+        return 0.0 if self.wall_s is None else self.elapsed_s / self.wall_s
+
+    def check(self) -> None:
+        """Raise :class:`OutOfTimeError` where it has passed."""
+        if self.passed:
+            raise OutOfTimeError
 
 
 class Solver(Protocol):

@@ -16,6 +16,7 @@ from comity.server.health import router as health
 from comity.server.identity.routes import router as identity_routes
 from comity.server.jobs import Background
 from comity.server.jobs import router as jobs
+from comity.server.landing import router as landing
 from comity.server.metrics import Metrics, OperatorFigures
 from comity.server.openapi import complete
 from comity.server.operator import Operator
@@ -67,6 +68,7 @@ def create_app(
     app.state.settings = settings
     app.state.metrics = metrics
     problems.install(app)
+    app.include_router(landing(operator, settings))
     app.include_router(health(operator, settings))
     app.include_router(identity_routes(operator, settings))
     # Areas: one line each.

@@ -328,9 +328,7 @@ def install(app: FastAPI) -> None:
         if request.scope["path"] == TOKEN_PATH:
             grant = any(e["field"] == "body.grant_type" and e["value"] is not None for e in errors)
             oauth = "unsupported_grant_type" if grant else "invalid_request"
-        return problem(
-            400, "Bad request", detail, instance=request_id(request), errors=errors, oauth=oauth
-        )
+        return problem(400, "Bad request", detail, instance=request_id(request), errors=errors, oauth=oauth)
 
     @app.exception_handler(HTTPException)
     def http(request: Request, error: HTTPException) -> JSONResponse:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ipaddress
 import json
 import logging
 import socket
@@ -40,6 +41,23 @@ def listen(host: str, port: int) -> socket.socket:
             f"cannot listen on {host}:{port}: {error.strerror or error}; choose another --port"
         ) from error
     return made
+
+
+def proxies(said: str) -> str:
+    """The proxies that are trusted, checked: addresses or networks with commas between; none is empty.
+
+    Raises :class:`InputError` for anything else, everybody (``*``) included.
+    """
+    found = [each.strip() for each in said.split(",") if each.strip()]
+    for each in found:
+        try:
+            ipaddress.ip_network(each)
+        except ValueError as error:
+            raise InputError(
+                f"--trust-proxy {each!r} is no address or network: name the proxies before this server, such "
+                "as 10.0.0.7 or 10.0.0.0/24, with commas between"
+            ) from error
+    return ",".join(found)
 
 
 def log_to_stderr(level: str = "info") -> None:
@@ -116,7 +134,7 @@ def run(
 ) -> None:
     """Serve until asked to stop; ``ready`` is printed as one JSON line once requests are answered.
 
-    ``trusted_proxies``: addresses (comma-separated) whose ``X-Forwarded-For`` is believed.
+    ``trusted_proxies``: addresses whose ``X-Forwarded-For`` is believed, as :func:`proxies` gives them.
     """
     standard_log_to_stderr(log)
     config = uvicorn.Config(

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from typing import Any
+from uuid import uuid4
 
 from comity.operations.identity import Role
+from comity.server.identity import machine_now
 from comity.server.identity.caller import OPERATOR_TENANT
 from comity.server.operator import Operator
 
@@ -43,7 +45,28 @@ def first_operator(operator: Operator) -> dict[str, str] | None:
     """A client for the operator where the server has none yet: its id and secret, told this once."""
     if any(each.role == "operator" and each.revoked is None for each in operator.credentials.of(None)):
         return None
+    return _client(operator, by="first start", title="first operator")
+
+
+def new_operator(operator: Operator) -> dict[str, str]:
+    """One more client for the operator, for whoever may read the database but lost every secret; audited."""
+    made = _client(operator, by="command line", title="recovered operator")
+    operator.audit.append(
+        at=machine_now(),
+        request=str(uuid4()),
+        tenant=OPERATOR_TENANT,
+        role="operator",
+        name="command line",
+        action="RECOVER",
+        subject=f"/auth/credentials/{made['client_id']}",
+        outcome=201,
+        digest="",
+    )
+    return made
+
+
+def _client(operator: Operator, *, by: str, title: str) -> dict[str, str]:
     credential, secret = operator.identity.make(
-        kind="client", tenant=OPERATOR_TENANT, role="operator", by="first start", title="first operator"
+        kind="client", tenant=OPERATOR_TENANT, role="operator", by=by, title=title
     )
     return {"client_id": credential.id, "client_secret": secret}

@@ -113,9 +113,10 @@ class Settings:
     ``automation``: what is done without being asked, None for nothing.
     ``allowed_networks``: networks that customers' webhooks and buckets may be in although they are not
     public. ``to``, ``endpoint``: the bucket that products are published to and, by servers whose folder lacks
-    them, read from; about ``cache_bytes`` of what was read stay in the folder. ``cors_origins``: none by default. ``public_metrics``: whether
-    ``/metrics`` needs no token. ``prepare``: work out the fleet's states when the server starts, so that the
-    first customer need not wait for them.
+    them, read from; about ``cache_bytes`` of what was read stay in the folder.
+    ``cors_origins``: none by default. ``public_metrics``: whether ``/metrics`` needs no token.
+    ``prepare``: work out the fleet's states when the server starts, so that the first customer need not
+    wait for them.
     """
 
     base_url: str = "http://127.0.0.1:8080"

@@ -48,6 +48,7 @@ ON_POSTGRESQL = frozenset(
         "test_operator_api.test_each_sees_its_own",
         "test_stac.test_a_tenant_finds_its_own_items_and_nothing_else",
         "test_stac.test_a_search_by_body_goes_from_page_to_page",
+        "test_product_bucket.test_what_one_server_made_every_server_on_the_bucket_shows",
         "test_standing.test_an_order_becomes_an_item_though_nobody_asks",
         "test_standing.test_many_workers_begin_a_thing_once",
         "test_stapi.test_from_the_landing_page_to_an_order",

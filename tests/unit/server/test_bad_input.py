@@ -232,6 +232,8 @@ def test_a_quote_that_has_expired_or_whose_partners_withdrew_orders_nothing(worl
 
     object.__setattr__(operator.clock, "epoch", NOW + 20 * 86_400)
     assert "is valid from" in refused()
+    late = world.client.get(f"/stapi/quotes/{quote['id']}", headers=headers).json()
+    assert not late["orderable"] and "create-order" not in {link["rel"] for link in late["links"]}
     object.__setattr__(operator.clock, "epoch", NOW)
     with operator.store.begin() as work:
         work.set_programme(without(work.programme(), "roscosmos|cnsa|sputnix"))

@@ -213,11 +213,23 @@ def test_no_origin_may_call_from_a_browser_unless_named(client, operator) -> Non
         assert "access-control-allow-origin" not in named.options("/auth/me", headers=asked).headers
 
 
+def test_the_address_that_serve_prints_leads_on(client) -> None:
+    links = client.get("/").json()["links"]
+    places = {link["href"].removeprefix("http://testserver"): client.get(link["href"]) for link in links}
+    assert set(places) == {"/", "/openapi.json", "/docs", "/stapi", "/stac", "/archive"}
+    assert all(answer.status_code == 200 for answer in places.values())
+    page = places["/docs"]
+    assert page.headers["content-type"].startswith("text/html") and "<script" not in page.text
+    assert "GET /operator/plans" in page.text
+
+
 def test_readiness_tells_what_is_missing(client, operator) -> None:
     operator.delivery.rmdir()
     answer = client.get("/readyz")
     assert answer.status_code == 503
-    assert answer.json() == {"status": "not ready", "database": True, "programme": True, "delivery": False}
+    assert answer.json() == {
+        "status": "not ready", "database": True, "programme": True, "delivery": False, "bucket": None,
+    }  # fmt: skip
 
 
 def test_figures_count_routes_not_addresses(client, token) -> None:

@@ -17,7 +17,7 @@ from unit.server.world import CUSTOMERS_MARK, LAT, LON, NOW, PARTNERS_MARK, Worl
 
 #: Operations that need no token.
 PUBLIC = re.compile(
-    r"GET (/healthz|/readyz|/\.well-known/.*|/stapi|/stapi/conformance|/stapi/api\.html|"
+    r"GET (/|/docs|/healthz|/readyz|/\.well-known/.*|/stapi|/stapi/conformance|/stapi/api\.html|"
     r"/(stac|archive)(|/conformance|/api|/api\.html|/queryables))|POST /auth/token"
 )
 #: What a parameter of a path names: a kind of record (World), or a value that is everybody's.
@@ -69,7 +69,7 @@ BODIES: dict[str, list[Any]] = {
     "POST /buckets": [{"place": "x", "access_key_id": "a", "secret_access_key": "b"}],
 }
 #: Tables that no tenant's record is in.
-OPERATORS = frozenset({"archive_lots", "archive_secrets", "schedules"})
+OPERATORS = frozenset({"archive_lots", "archive_secrets", "programme_clock", "schedules"})
 #: What a stranger makes for itself in asking: a priced wish, a booking of its own, a key.
 OWN = frozenset({"requests", "asked", "opportunities", "quotes", "withheld", "events", "credentials"})
 #: Parameters of text in which no id can stand.

@@ -91,7 +91,7 @@ def test_a_message_is_tried_again_under_its_id_and_ends_as_a_dead_letter(
     path = f"/webhooks/{made['id']}/dead-letters"
     (dead,) = client.get(path, headers=token["customer"]).json()["jobs"]
     assert (dead["id"], dead["runs"]) == (job["id"], 10)
-    assert "WebhookError: 500" in dead["error"]
+    assert dead["error"].startswith("500")
     client.post(f"/jobs/{dead['id']}/retry", headers=token["customer"])
     background.worker.run_all()
     assert client.get(path, headers=token["customer"]).json()["jobs"] == []

@@ -21,13 +21,13 @@ from fastapi.testclient import TestClient
 from PIL import Image
 
 from comity.commerce import Ledger, Posting, Transaction, account_name
-from comity.core import FixedClock, Interval
+from comity.core import FixedClock, InputError, Interval
 from comity.fleet import load_programme, point_target
 from comity.operations import ItemRecord, add_request, make_plan, make_quote, place_order
 from comity.operations.archive import ArchiveItem
 from comity.operations.oversight import approve_plan
 from comity.operations.saved_searches import SearchMatch
-from comity.operations.worker import Kind, RefusedJobError, Worker
+from comity.operations.worker import Kind, Worker
 from comity.planning import GreedySolver
 from comity.server.app import create_app
 from comity.server.identity import machine_now
@@ -196,7 +196,7 @@ def _dead_letter(world: World, who: str, hook: str) -> str:
     job = _made(world, who, f"/webhooks/{hook}/test", {})["id"]
 
     def refused(run: Any) -> Any:
-        raise RefusedJobError(f"{CUSTOMERS_MARK if who == 'customer' else PARTNERS_MARK} answers 500")
+        raise InputError(f"{CUSTOMERS_MARK if who == 'customer' else PARTNERS_MARK} answers 500")
 
     worker = Worker(world.operator.sql, {"webhook": Kind(name="webhook", handler=refused)})
     while worker.run_one():

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import re
 import time
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
@@ -33,6 +34,9 @@ _PING_S = 15
 _LEAVE_S = 3.0
 #: How often a job is looked at whose end a request waits for.
 WAIT_LOOK_S = 0.1
+
+#: A file's place, absolute or of several parts; not within an address (s3://…, https://…).
+_PATH = re.compile(r"(?<![\w:/.~-])(?:[\w.~-]+)?(?:/[^\s/:,;'\"()]+){2,}/?|(?<![\w:/.~-])/[^\s/:,;'\"()]+")
 
 State = Literal["queued", "running", "done", "failed", "cancelled"]
 
@@ -135,7 +139,7 @@ def router(operator: Operator, settings: Settings, background: Background) -> AP
             check_plan(asked, settings)
         job = begin(operator, background, caller, operation, asked.kind, asked.model_dump(exclude={"kind"}))
         response.headers["Location"] = f"{settings.base_url}/jobs/{job.id}"
-        return job_out(job)
+        return job_out(job, caller)
 
     @routes.get("", operation_id="listJobs", summary="Jobs, newest first", responses=responses(404))
     def listed(
@@ -152,14 +156,14 @@ def router(operator: Operator, settings: Settings, background: Background) -> AP
                 _seen(jobs.get(after), caller)
             found = jobs.list(tenant=_tenant(caller), kind=kind, state=state, after=after, limit=limit + 1)
         return JobsOut(
-            jobs=[job_out(job) for job in found[:limit]],
+            jobs=[job_out(job, caller) for job in found[:limit]],
             next=found[limit - 1].id if len(found) > limit else None,
         )
 
     @routes.get("/{job_id}", operation_id="getJob", summary="How a job stands")
     def one(operator: OperatorDep, caller: Anyone, job_id: str) -> JobOut:
         with operator.sql.read_jobs() as jobs:
-            return job_out(_seen(jobs.get(job_id), caller))
+            return job_out(_seen(jobs.get(job_id), caller), caller)
 
     @routes.post(
         "/{job_id}/cancel",
@@ -171,7 +175,7 @@ def router(operator: Operator, settings: Settings, background: Background) -> AP
         """One that waits is cancelled at once; a running one stops soon, and writes nothing more."""
         with operator.sql.begin_jobs() as jobs:
             _seen(jobs.get(job_id), caller)
-            return job_out(jobs.cancel(job_id, now=machine_now()))
+            return job_out(jobs.cancel(job_id, now=machine_now()), caller)
 
     @routes.post(
         "/{job_id}/retry",
@@ -184,7 +188,7 @@ def router(operator: Operator, settings: Settings, background: Background) -> AP
             _seen(jobs.get(job_id), caller)
             job = jobs.retry(job_id, now=machine_now())
         background.worker.wake()
-        return job_out(job)
+        return job_out(job, caller)
 
     @routes.get(
         "/{job_id}/events",
@@ -212,7 +216,7 @@ def router(operator: Operator, settings: Settings, background: Background) -> AP
         known = int(told[:12]) if told[:12].isdecimal() else -1
         leaving = anyio.Event()
         return EventSourceResponse(
-            _changes(first, known, look, leaving),
+            _changes(first, known, look, leaving, caller),
             ping=_PING_S,
             shutdown_event=leaving,
             shutdown_grace_period=_LEAVE_S,
@@ -263,7 +267,7 @@ async def wait(operator: Operator, job: Job, seconds: float) -> Job:
 
 
 async def _changes(
-    job: Job, known: int, look: Callable[[], Job], leaving: anyio.Event
+    job: Job, known: int, look: Callable[[], Job], leaving: anyio.Event, caller: Caller
 ) -> AsyncIterator[ServerSentEvent]:
     """The job now and at each change, until it has ended, or the server ends: then a client asks again."""
     until = time.monotonic() + WATCH_S
@@ -272,7 +276,7 @@ async def _changes(
         if job.revision != known or ended:
             known = job.revision
             yield ServerSentEvent(
-                json.dumps(job_out(job).model_dump(), ensure_ascii=False),
+                json.dumps(job_out(job, caller).model_dump(), ensure_ascii=False),
                 event="ended" if ended else "progress",
                 id=str(known),
             )
@@ -287,8 +291,9 @@ async def _changes(
             continue
 
 
-def job_out(job: Job) -> JobOut:
-    """A job as the wire has it: without its payload and its worker."""
+def job_out(job: Job, caller: Caller) -> JobOut:
+    """A job as the wire has it: without its payload and its worker; files' places are the operator's own."""
+    error = job.error if caller.sees_all else _PATH.sub("…", job.error)
     return JobOut(
         id=job.id,
         kind=job.kind,
@@ -303,7 +308,7 @@ def job_out(job: Job) -> JobOut:
         total=job.total,
         message=job.message,
         result=None if job.result is None else dict(job.result),
-        error=job.error,
+        error=error,
     )
 
 

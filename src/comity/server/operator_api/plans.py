@@ -169,13 +169,13 @@ def router(operator: Operator, settings: Settings) -> APIRouter:
         )
         job = await wait(operator, job, _wait_s(prefer) if background.works else 0.0)
         if job.state in ("failed", "cancelled"):
-            raise StateError(job.error.partition(": ")[2] or f"{job.id} was {job.state}")
+            raise StateError(job.error or f"{job.id} was {job.state}")
         result = job.result
         if result is None:
             place = {"Location": f"{settings.base_url}/jobs/{job.id}"}
             if wants_async(prefer):
                 place["Preference-Applied"] = "respond-async"
-            return JSONResponse(job_out(job).model_dump(), 202, headers=place)
+            return JSONResponse(job_out(job, caller).model_dump(), 202, headers=place)
         if result["plan"] is None:
             raise StateError(result["detail"])
         made = await run_sync(lambda: _told(operator, result["plan"], reasons=True))

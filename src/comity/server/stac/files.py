@@ -71,9 +71,7 @@ def router(operator: Operator, at: Addresses) -> APIRouter:
             found_item(caller, collection_id, item_id, whole=True)
         checksum = str(one.get("file:checksum", ""))
         path = asset_path(operator, found, str(one["href"]), checksum)
-        return _File(
-            path, media_type=one.get("type"), filename=path.name, content_disposition_type="inline"
-        )
+        return _File(path, media_type=one.get("type"), filename=path.name, content_disposition_type="inline")
 
     @routes.get("/preview.png", summary="The whole image, small", response_class=Response, responses=_PICTURE)
     def preview_png(
@@ -160,8 +158,9 @@ class _File(FileResponse):
             await self._refusal(refused[0], Request(scope))(scope, receive, send)
 
     def _refusal(self, start: Message, request: Request) -> Response:
-        given, length = Headers(raw=start["headers"]), FilePath(self.path).stat().st_size
         beside = start["status"] == 416
+        there = Headers(raw=start["headers"]).get("content-range", "")
+        length = int(there.rpartition("/")[2]) if beside else 0
         detail = f"the file has {length:,} bytes" if beside else "it is not 'bytes=FIRST-LAST'"
         error = {"field": "header.range", "detail": detail, "value": shown(request.headers.get("range"))}
         return problem(
@@ -170,7 +169,7 @@ class _File(FileResponse):
             f"the range cannot be given: {detail}",
             instance=request_id(request),
             errors=[{**error, "limit": length} if beside else error],
-            headers={"Content-Range": given["content-range"]} if "content-range" in given else None,
+            headers={"Content-Range": there} if beside else None,
         )
 
 

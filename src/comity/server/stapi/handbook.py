@@ -7,7 +7,7 @@ from html import escape
 from typing import Any
 
 
-def handbook(document: Mapping[str, Any], prefix: str) -> str:
+def handbook(document: Mapping[str, Any], prefix: str, title: str) -> str:
     """One HTML page of every operation below ``prefix``: what it is for, its parameters, its answers."""
     rows = []
     for path, item in document["paths"].items():
@@ -25,8 +25,9 @@ def handbook(document: Mapping[str, Any], prefix: str) -> str:
                 f"<p>Parameters: {names or 'none'}. Answers: {codes}.</p></section>"
             )
     return (
-        '<!doctype html><html lang="en"><head><meta charset="utf-8"><title>STAPI</title></head><body>'
-        f"<h1>STAPI 0.1.0 at {escape(str(document['info']['title']))}</h1>"
+        '<!doctype html><html lang="en"><head><meta charset="utf-8"><title>'
+        f"{escape(title)}</title></head><body>"
+        f"<h1>{escape(title)} at {escape(str(document['info']['title']))}</h1>"
         '<p>The machine-readable form is <a href="/openapi.json">openapi.json</a>.</p>'
         f"{''.join(rows)}</body></html>"
     )

@@ -10,7 +10,7 @@ from shapely.geometry import shape
 from shapely.geometry.base import BaseGeometry
 
 from comity.commerce import Quote
-from comity.core import Money, encode
+from comity.core import Epoch, Money, encode
 from comity.fleet import Request
 from comity.operations import Asked, Order, OrderAccount, OrderStatus, UnitOfWork
 from comity.server.identity.caller import Caller

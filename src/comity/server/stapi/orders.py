@@ -227,7 +227,9 @@ def router(operator: Operator, at: Addresses, desk: Desk) -> APIRouter:
         with operator.store.read() as work:
             request, asked = work.requests.get(quote.request), asked_of(work, quote.request)
         headers = {"Location": at("quotes", quote.id)}
-        return json_response(quote_document(quote, request, asked, at, operator.now()), status=201, headers=headers)
+        return json_response(
+            quote_document(quote, request, asked, at, operator.now()), status=201, headers=headers
+        )
 
     @routes.get(
         "/quotes/{quote_id}",

@@ -27,6 +27,7 @@ from comity.server.stapi.documents import (
     PREFIX,
     PRODUCT_CLASSES,
     SCHEMA,
+    VERSION,
     Addresses,
     SchemaResponse,
     json_response,
@@ -152,7 +153,7 @@ def _catalogue(operator: Operator, at: Addresses) -> APIRouter:
         "/api.html", operation_id="stapiHandbook", summary="STAPI explained", response_class=HTMLResponse
     )
     def explained(request: Request) -> HTMLResponse:
-        return HTMLResponse(handbook(request.app.openapi(), PREFIX))
+        return HTMLResponse(handbook(request.app.openapi(), PREFIX, f"STAPI {VERSION}"))
 
     @routes.get(
         "/conformance",

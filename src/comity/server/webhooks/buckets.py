@@ -107,7 +107,7 @@ def router(operator: Operator, settings: Settings, background: Background) -> AP
                 most_runs=2,
             )
         background.wake()
-        return job_out(job)
+        return job_out(job, caller)
 
     return routes
 

@@ -156,7 +156,7 @@ def router(operator: Operator, settings: Settings, background: Background) -> AP
     def test(operator: OperatorDep, caller: Keeper, webhook_id: str) -> JobOut:
         job = send_test_message(operator.sql, webhook_id, tenant=caller.party, now=machine_now())
         background.wake()
-        return job_out(job)
+        return job_out(job, caller)
 
     @routes.get(
         "/webhooks/{webhook_id}/dead-letters",
@@ -184,7 +184,7 @@ def router(operator: Operator, settings: Settings, background: Background) -> AP
                     break
                 after = page[-1].id
         return JobsOut(
-            jobs=[job_out(job) for job in found[:limit]],
+            jobs=[job_out(job, caller) for job in found[:limit]],
             next=found[limit - 1].id if len(found) > limit else None,
         )
 
