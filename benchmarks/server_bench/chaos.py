@@ -29,6 +29,7 @@ from server_bench.chaos_clients import (
     plan_and_process,
 )
 from server_bench.chaos_cluster import Postgres, Server
+from server_bench.lines import line
 
 CUSTOMERS, SECONDS = 200, 60.0
 #: How long after the last kill every client must have its answer.
@@ -136,27 +137,26 @@ class _Run:
         wire.seconds.sort()
         for each in wrong[:20]:
             sys.stderr.write(f"{each}\n")
-        return {
-            "row": "chaos",
-            "database": "postgresql" if self._cluster else "sqlite",
-            "customers": customers,
-            "seconds": seconds,
-            "servers": len(self._servers),
-            "kills": dict(sorted(self._kills.items())),
-            "acknowledged_orders": len(self._told.ordered),
-            "acknowledged_cancellations": len(self._told.cancelled),
-            "acknowledged_bookings": len(self._told.booked),
-            "refused": len(self._told.refused),
-            "answers": dict(sorted(wire.statuses.items())),
-            "final_answer_p50_s": round(wire.seconds[len(wire.seconds) // 2], 2) if wire.seconds else None,
-            "final_answer_p95_s": round(wire.seconds[int(0.95 * len(wire.seconds))], 2)
-            if wire.seconds
-            else None,
-            **counts,
-            "wrong": len(wrong),
+        return line(
+            "chaos",
+            f"{customers} customers ordering for {seconds:g} s",
+            len(wrong),
+            "faults",
+            reach=0,
             # Without kills, or before anything came to money, nothing was put to the test.
-            "met": not wrong and bool(self._kills) and bool(self._told.ordered and counts["accepted_items"]),
-        }
+            met=not wrong and bool(self._kills) and bool(self._told.ordered and counts["accepted_items"]),
+            database="postgresql" if self._cluster else "sqlite",
+            servers=len(self._servers),
+            kills=dict(sorted(self._kills.items())),
+            acknowledged_orders=len(self._told.ordered),
+            acknowledged_cancellations=len(self._told.cancelled),
+            acknowledged_bookings=len(self._told.booked),
+            refused=len(self._told.refused),
+            answers=dict(sorted(wire.statuses.items())),
+            final_answer_p50_s=_quantile(wire.seconds, 0.5),
+            final_answer_p95_s=_quantile(wire.seconds, 0.95),
+            **counts,
+        )
 
     async def _happen(self, scene: Scene, seconds: float) -> Wire:
         addresses = [server.address for server in self._servers]
@@ -255,3 +255,7 @@ class _Run:
                     return
             await asyncio.sleep(0.3)
         self._failed.append("jobs had not ended when the time was over")
+
+
+def _quantile(seconds: list[float], share: float) -> float | None:
+    return round(seconds[int(share * len(seconds))], 2) if seconds else None

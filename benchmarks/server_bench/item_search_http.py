@@ -19,6 +19,8 @@ from typing import Any
 
 import numpy as np
 
+from server_bench.lines import line
+
 _READY_S = 60.0
 _SETTINGS = "requests_per_minute = 1e6\nburst = 1000000\n"
 #: Pages that are walked through before one is timed.
@@ -48,23 +50,29 @@ def http_rows(
             took.append(1e3 * (time.perf_counter() - began))
             found += len(answer.raise_for_status().json()["features"])
         p95 = float(np.quantile(took, 0.95))
-        yield {
-            "row": f"item search over HTTP, {dialect}",
-            "searches": len(took),
-            "items_per_page": round(found / len(took), 1),
-            "p50_ms": round(float(np.median(took)), 1),
-            "p95_ms": round(p95, 1),
-            "worst_ms": round(max(took), 1),
-            "reach_p95_ms": reach_ms,
-            "met": p95 <= reach_ms,
-        }
+        yield line(
+            "item-search",
+            f"over HTTP, {dialect}",
+            round(p95, 1),
+            "ms (p95)",
+            reach=reach_ms,
+            met=p95 <= reach_ms,
+            searches=len(took),
+            items_per_page=round(found / len(took), 1),
+            p50_ms=round(float(np.median(took)), 1),
+            worst_ms=round(max(took), 1),
+        )
         told = {name: _slowest(ask) for name, ask in _hard(client).items()}
-        yield {
-            "row": f"hard item searches over HTTP, {dialect}",
-            "worst_ms": told,
-            "reach_ms": _WORST_MS,
-            "met": max(told.values()) <= _WORST_MS,
-        }
+        worst = max(told.values())
+        yield line(
+            "item-search",
+            f"hard ones over HTTP, {dialect}",
+            worst,
+            "ms (worst)",
+            reach=_WORST_MS,
+            met=worst <= _WORST_MS,
+            worst_ms=told,
+        )
 
 
 def _hard(client: Any) -> dict[str, Callable[[], Any]]:

@@ -53,7 +53,7 @@ def test_under_kills_no_order_is_lost_doubled_or_in_an_impossible_state(database
     )
     assert done.returncode == 0, done.stderr
     row = json.loads(done.stdout)
-    assert (row["wrong"], done.stderr) == (0, "")
+    assert (row["value"], done.stderr) == (0, "")
     assert row["kills"] and row["acknowledged_orders"] > 0
     assert row["orders"] >= row["acknowledged_orders"]
     assert "500" not in row["answers"]
