@@ -119,6 +119,8 @@ def test_the_figures_tell_of_everything_that_may_go_wrong(client, token, app, op
 def test_what_libraries_log_is_json_too_and_an_error_tells_no_variables(monkeypatch) -> None:
     stream = io.StringIO()
     monkeypatch.setattr(sys, "stderr", stream)
+    # as in a new process: a server of another test may have said what it wants to hear
+    logging.getLogger("uvicorn.error").setLevel(logging.NOTSET)
     root, handlers = logging.getLogger(), logging.getLogger().handlers[:]
     try:
         standard_log_to_stderr("info")
