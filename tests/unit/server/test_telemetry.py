@@ -121,6 +121,7 @@ def test_what_libraries_log_is_json_too_and_an_error_tells_no_variables(monkeypa
     monkeypatch.setattr(sys, "stderr", stream)
     # as in a new process: a server of another test may have said what it wants to hear
     logging.getLogger("uvicorn.error").setLevel(logging.NOTSET)
+    monkeypatch.setattr(logging.getLogger("uvicorn"), "propagate", True)
     root, handlers = logging.getLogger(), logging.getLogger().handlers[:]
     try:
         standard_log_to_stderr("info")
